@@ -1,0 +1,1 @@
+"""The real systems, the calendar and the clock, behind the ports."""

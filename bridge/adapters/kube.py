@@ -1,0 +1,170 @@
+"""A real Kubernetes cluster behind the port, for one pool, by ``k8s_pool``."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from bridge.adapters.convert import room_of, shape_from_text
+from bridge.core.actions import CreatePod, DeletePod
+from bridge.core.reasons import LenderRefusal
+from bridge.core.resources import NOTHING
+from bridge.core.snapshot import ElasticPod, KubeFacts, Lender, PodPhase, Promise
+from bridge.ports import Clock, Denied, Rejected, Stale, Unavailable
+from k8s_pool import (
+    AlreadyExists,
+    FleetView,
+    Forbidden,
+    KubePool,
+    KubeUnavailable,
+    LenderRoom,
+    PodOrder,
+    PodTemplate,
+    PodView,
+    Refused,
+    lenders,
+    pod_name,
+    render,
+)
+
+LENDER = "tidebridge.dev/lender"
+SHAPE = "tidebridge.dev/shape"
+
+RETRYING_FOR_S = 15.0
+"""A view whose watch is broken is trusted this long; a healthy but silent watch much longer."""
+SILENT_FOR_S = 180.0
+
+
+class KubeCluster:
+    """Reads one pool's lenders and pods from a shared view of the fleet, and makes and deletes its pods."""
+
+    def __init__(
+        self,
+        view: Callable[[], FleetView],
+        pods: KubePool,
+        clock: Clock,
+        *,
+        pool: str,
+        template: PodTemplate,
+        node_selector: Mapping[str, str],
+        priority_class: str,
+        env: Mapping[str, str],
+    ) -> None:
+        self._view = view
+        self._pods = pods
+        self._clock = clock
+        self._pool = pool
+        self._template = template
+        self._node_selector = node_selector
+        self._priority_class = priority_class
+        self._env = env
+
+    def observe(self) -> KubeFacts:
+        """Read lenders and pods; see ``bridge.ports.Kube``."""
+        with _translated("read nodes and pods"):
+            view = self._view()
+        refuse_stale(view)
+        rooms = lenders(view, node_selector=self._node_selector, tolerations=self._template.tolerations)
+        ours = tuple(pod for pod in view.elastic if pod.pool == self._pool)
+        elastic_by_node = Counter(pod.node for pod in view.elastic if not pod.phase.is_terminal)
+        return KubeFacts(
+            lenders=tuple(_lender(room, elastic_by_node[room.node.name]) for room in rooms),
+            pods=tuple(_pod(pod) for pod in sorted(ours, key=lambda pod: pod.name)),
+            online_waiting=room_of(view.pending_requests),
+            impostors=tuple(sorted(pod.name for pod in view.impostors if pod.pool == self._pool)),
+        )
+
+    def create(self, act: CreatePod, promise: Promise) -> None:
+        """Make a promise's pod; see ``bridge.ports.Kube``."""
+        if promise.deadline is None:
+            raise Rejected(f"promise {promise.id} has no deadline")
+        order = PodOrder(
+            pool=self._pool,
+            promise=act.promise_id,
+            node=act.lender,
+            vcores=act.shape.vcores,
+            nm_memory_mib=act.shape.memory_mib,
+            cpu_request_millicores=act.requests.cpu_millicores,
+            memory_request_mib=act.requests.memory_mib,
+            node_label=act.label or "",
+            env=self._env,
+            deadline_at=promise.deadline,
+            active_deadline_s=math.ceil(act.lives_at_most.total_seconds()),
+            grace_s=math.ceil(act.grace.total_seconds()),
+            priority_class_name=self._priority_class,
+            annotations={LENDER: act.lender},
+        )
+        with _translated(f"create pod {order.name}"):
+            try:
+                self._pods.create_pod(render(self._template, order))
+            except AlreadyExists:
+                return
+
+    def delete(self, act: DeletePod) -> None:
+        """Delete a promise's pod; see ``bridge.ports.Kube``."""
+        name = pod_name(self._pool, act.promise_id)
+        with _translated(f"delete pod {name}"):
+            self._pods.delete_pod(name, uid=act.uid, grace_s=math.ceil(act.grace.total_seconds()))
+
+    def tell(self, reason: str, message: str) -> None:
+        """Leave an Event about the namespace; see ``bridge.ports.Kube``."""
+        with _translated("write an Event"):
+            self._pods.emit_event(reason=reason, message=message, at=self._clock.now())
+
+
+def refuse_stale(view: FleetView) -> None:
+    """Raise Stale for a view that is too old to act upon."""
+    fresh = view.freshness
+    age_s = max(fresh.nodes_stale_s, fresh.pods_stale_s)
+    limit_s = SILENT_FOR_S if fresh.last_error is None else RETRYING_FOR_S
+    if age_s > limit_s:
+        raise Stale(
+            f"nodes and pods were last confirmed {age_s:.0f} s ago: {fresh.last_error or 'the watch is silent'}"
+        )
+
+
+def _lender(room: LenderRoom, elastic: int) -> Lender:
+    return Lender(
+        name=room.node.name,
+        allocatable=room_of(room.allocatable),
+        online=room_of(room.online),
+        pod_slots=room.pod_slots_left + elastic,
+        refusal=None if room.refusal is None else LenderRefusal(room.refusal.value),
+    )
+
+
+def _pod(pod: PodView) -> ElasticPod:
+    created_at = pod.created_at
+    if created_at is None or pod.promise is None:
+        raise Rejected(f"pod {pod.name} carries no creation time or no promise")
+    trouble = pod.waiting_reason or pod.unschedulable_reason or pod.disruption_reason or pod.ended_reason
+    return ElasticPod(
+        name=pod.name,
+        uid=pod.uid,
+        promise_id=pod.promise,
+        lender=pod.node or pod.annotations.get(LENDER, ""),
+        requests=room_of(pod.requests),
+        shape=shape_from_text(pod.annotations.get(SHAPE)) or NOTHING,
+        phase=PodPhase(pod.phase.value),
+        deadline=pod.deadline_at,
+        created_at=created_at,
+        node=pod.node,
+        ip=pod.ip,
+        deleting_since=pod.deleting_since,
+        trouble=trouble,
+    )
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn the package's errors into the ports', saying what was tried."""
+    try:
+        yield
+    except KubeUnavailable as error:
+        raise Unavailable(f"could not {what}: {error}") from error
+    except Forbidden as error:
+        raise Denied(f"not allowed to {what}: {error}") from error
+    except Refused as error:
+        raise Rejected(f"the API server would not {what}: {error}") from error

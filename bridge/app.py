@@ -1,0 +1,182 @@
+"""Builds things: from settings to pools that can be ticked. The one place that knows every implementation."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bridge.adapters.calendar import WindowRule, spans
+from bridge.adapters.clock import SystemClock
+from bridge.adapters.convert import shape_of
+from bridge.adapters.kube import KubeCluster
+from bridge.adapters.yarn import YarnCluster
+from bridge.controller.pool import Mode, Pool
+from bridge.core.resources import Resources, Shape
+from bridge.core.window import WindowSpan
+from bridge.ports import Clock, Journal, PortError
+from bridge.settings import Cluster, Settings, Window, pool_policy
+from bridge.settings import Pool as PoolSettings
+from bridge.store import open_journal
+from k8s_pool import BadKubeconfig, FleetView, FleetWatch, KubeApi, KubePool, TemplateError, connect, read_fleet
+from k8s_pool import load as load_template
+from yarn_client import Timeouts, YarnClient
+
+LOOK_BACK = timedelta(hours=26)
+LOOK_AHEAD = timedelta(hours=50)
+"""How far around an instant windows are computed: a window lasts at most a day, and one that follows may extend it."""
+
+FIRST_SYNC_S = 60.0
+
+
+class SetupError(Exception):
+    """The settings are well formed, but don't fit what they name; the message says the key and the remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """What a command works with."""
+
+    settings: Settings
+    journal: Journal
+    pools: tuple[Pool, ...]
+
+
+@contextmanager
+def running(settings: Settings, *, follow: bool, clock: Clock | None = None) -> Iterator[App]:
+    """Connect everything that the settings name, and close it at the end.
+
+    *follow*: keep a watch on Kubernetes, as ``run`` does; else each look reads the lists once.
+    """
+    clock = clock or SystemClock()
+    with ExitStack() as stack:
+        journal = stack.enter_context(closing(open_journal(settings.store.url)))
+        api = _kubernetes(settings)
+        view = _fleet(stack, api, settings.kubernetes.namespace, follow=follow)
+        clusters = {
+            name: stack.enter_context(_yarn_client(cluster)) for name, cluster in settings.yarn.clusters.items()
+        }
+        pools = tuple(
+            _pool(settings, name, journal=journal, api=api, view=view, client=clusters[pool.cluster], clock=clock)
+            for name, pool in settings.pools.items()
+        )
+        yield App(settings=settings, journal=journal, pools=pools)
+
+
+def _kubernetes(settings: Settings) -> KubeApi:
+    try:
+        return connect(context=settings.kubernetes.context, kubeconfig=settings.kubernetes.kubeconfig)
+    except BadKubeconfig as error:
+        raise SetupError(f"kubernetes: {error}; set kubernetes.kubeconfig or kubernetes.context") from error
+
+
+def _fleet(stack: ExitStack, api: KubeApi, namespace: str, *, follow: bool) -> Callable[[], FleetView]:
+    """Choose how nodes and pods are read: from a watch that stays open, or by a list each time."""
+    if not follow:
+        return lambda: read_fleet(api, namespace=namespace)
+    fleet = stack.enter_context(FleetWatch(api, namespace=namespace))
+    fleet.wait_synced(FIRST_SYNC_S)
+    return fleet.view
+
+
+def _yarn_client(cluster: Cluster) -> YarnClient:
+    return YarnClient(
+        cluster.resourcemanagers,
+        user=cluster.auth.user,
+        timeouts=Timeouts(connect_s=cluster.connect_timeout_s, read_s=cluster.read_timeout_s),
+    )
+
+
+def _pool(
+    settings: Settings,
+    name: str,
+    *,
+    journal: Journal,
+    api: KubeApi,
+    view: Callable[[], FleetView],
+    client: YarnClient,
+    clock: Clock,
+) -> Pool:
+    """Build one pool's controller."""
+    pool = settings.pools[name]
+    cluster = settings.yarn.clusters[pool.cluster]
+    try:
+        template = load_template(pool.pod_template)
+    except TemplateError as error:
+        raise SetupError(f"pools.{name}.pod_template: {error}") from error
+    kube = KubeCluster(
+        view,
+        KubePool(api, settings.kubernetes.namespace),
+        clock,
+        pool=name,
+        template=template,
+        node_selector=pool.lenders.node_selector,
+        priority_class=pool.priority_class,
+        env={"RM_WEB_ADDRESSES": ",".join(cluster.resourcemanagers)},
+    )
+    rules = tuple(_rule(window) for window in settings.windows if window.pool == name)
+    return Pool(
+        policy=pool_policy(settings, name, shape=shape(pool, cluster)),
+        windows=windows_around(rules),
+        kube=kube,
+        yarn=YarnCluster(client, clock, settle=timedelta(seconds=cluster.settle_s)),
+        journal=journal,
+        clock=clock,
+        new_id=new_id,
+        mode=Mode(settings.mode),
+    )
+
+
+def refuse_unfit_shapes(built: App) -> None:
+    """Raise SetupError where a pool's nodes would be turned away. Of a cluster that doesn't answer each tick asks it."""
+    for pool in built.pools:
+        try:
+            minimum = pool.yarn.observe().minimum
+        except PortError:
+            continue
+        offered = pool.policy.shape.yarn
+        if not minimum.fits_in(offered):
+            raise SetupError(
+                f"pools.{pool.name}.shape: {_words(offered)} is below the cluster's minimum allocation, {_words(minimum)}, "
+                "so the ResourceManager would turn the NodeManager away; raise the shape, or lower "
+                "yarn.scheduler.minimum-allocation-mb and -vcores"
+            )
+
+
+def _words(amount: Resources) -> str:
+    return f"{amount.vcores} vcores and {amount.memory_mib} MiB"
+
+
+def shape(pool: PoolSettings, cluster: Cluster) -> Shape:
+    """Say what one elastic node of a pool is to both systems."""
+    return shape_of(
+        vcores=pool.shape.vcores,
+        memory_mib=pool.shape.memory_mib,
+        vcores_per_core=cluster.vcores_per_core,
+        overhead_millicores=pool.shape.overhead_millicores,
+        overhead_mib=pool.shape.overhead_mib,
+    )
+
+
+def windows_around(rules: tuple[WindowRule, ...]) -> Callable[[datetime], tuple[WindowSpan, ...]]:
+    """Say which openings matter at an instant."""
+    return lambda at: spans(rules, at - LOOK_BACK, at + LOOK_AHEAD)
+
+
+def new_id() -> str:
+    """Make an id that no other promise or tick has; short enough to stand in a pod's name."""
+    return uuid.uuid4().hex[:12]
+
+
+def _rule(window: Window) -> WindowRule:
+    return WindowRule(
+        name=window.name,
+        cron=window.cron,
+        back_by=window.back_by,
+        zone=window.zone,
+        lead=window.lead,
+        max_ratio=window.max_ratio,
+        max_extend=window.max_extend,
+    )

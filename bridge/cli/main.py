@@ -1,0 +1,207 @@
+"""The commands. Each reads settings, asks the layers below for values, and prints them."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bridge import app
+from bridge.cli import show
+from bridge.cli.durations import Duration
+from bridge.controller import views
+from bridge.controller.loop import Loop
+from bridge.controller.tick import make_plan
+from bridge.core.snapshot import Pause
+from bridge.ports import Journal, PortError
+from bridge.settings import Settings, SettingsError, load
+from bridge.store import open_journal, upgrade
+
+REFUSED, BAD_INPUT = 1, 2
+LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(message)s"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _config(command: F) -> F:
+    return click.option(
+        "--config",
+        "-c",
+        "path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=Path("tidebridge.yaml"),
+        envvar="TIDEBRIDGE_CONFIG",
+        show_default=True,
+        help="The configuration file.",
+    )(command)
+
+
+def _json(command: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def _pool(command: F) -> F:
+    return click.option("--pool", "pool_name", default=None, help="One pool; by default all.")(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tidebridge")
+def cli() -> None:
+    """Lend the idle part of a Kubernetes fleet to Hadoop YARN, and give it back in time."""
+
+
+def main() -> None:
+    """Run the command line; the entry point of ``tidebridge``."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code if not isinstance(error, click.UsageError) else BAD_INPUT)
+    except (SettingsError, app.SetupError) as error:
+        click.echo(f"tidebridge: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    except PortError as error:
+        click.echo(f"tidebridge: {error}", err=True)
+        sys.exit(REFUSED)
+
+
+@cli.command()
+@_config
+def run(path: Path) -> None:
+    """Run the controller until it is told to stop (SIGTERM or SIGINT)."""
+    settings = load(path)
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s.%(msecs)03d %(levelname)s %(message)s",
+        datefmt="%FT%T",
+    )
+    for noisy in ("apscheduler", "urllib3", "kubernetes"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    with app.running(settings, follow=True) as built:
+        app.refuse_unfit_shapes(built)
+        loop = Loop(built.pools, timedelta(seconds=settings.tick_s))
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda *_: loop.stop())
+        logging.getLogger(__name__).info("run.started mode=%s pools=%s", settings.mode, ",".join(settings.pools))
+        loop.run()
+
+
+@cli.command()
+@_config
+@_pool
+@_json
+def plan(path: Path, pool_name: str | None, as_json: bool) -> None:
+    """Say what the next tick would do, and why. Changes nothing."""
+    settings = load(path)
+    with app.running(settings, follow=False) as built:
+        chosen = [pool for pool in built.pools if pool.name in _names(settings, pool_name)]
+        planned = {pool.name: make_plan(pool) for pool in chosen}
+    show.plans(planned, as_json=as_json)
+    if any(entry.gaps for entry in planned.values()):
+        raise click.exceptions.Exit(REFUSED)
+
+
+@cli.command()
+@_config
+@_pool
+@_json
+def status(path: Path, pool_name: str | None, as_json: bool) -> None:
+    """Say what is lent, to whom, until when."""
+    settings = load(path)
+    with _journal(settings) as journal:
+        found = [
+            views.status(next(iter(journal.ticks(name, 1)), None), name, datetime.now(UTC))
+            for name in _names(settings, pool_name)
+        ]
+    show.statuses(found, as_json=as_json)
+
+
+@cli.command()
+@_config
+@_pool
+@_json
+@click.argument("topic")
+@click.argument("name", required=False)
+def explain(path: Path, pool_name: str | None, as_json: bool, topic: str, name: str | None) -> None:
+    """Say a number's inputs, limits and rule: window, offer, demand, size, plan, lender NAME, node ID."""
+    settings = load(path)
+    with _journal(settings) as journal:
+        records = [record for pool in _names(settings, pool_name) for record in journal.ticks(pool, 1)]
+    if not records:
+        click.echo("tidebridge: no tick is recorded yet; start the controller with: tidebridge run", err=True)
+        raise click.exceptions.Exit(REFUSED)
+    try:
+        found = [views.explain(record, topic, name) for record in records]
+    except views.UnknownTopic as error:
+        raise click.UsageError(str(error)) from error
+    show.explanations(found, as_json=as_json)
+
+
+@cli.command()
+@_config
+@_pool
+@_json
+@click.option("--for", "length", type=Duration(), default="2h", show_default=True, help="How long; it ends by itself.")
+@click.option("--why", default="", help="For those who wonder later.")
+def pause(path: Path, pool_name: str | None, as_json: bool, length: timedelta, why: str) -> None:
+    """Lend nothing more for a while. What is lent is given back by its deadline as ever."""
+    settings = load(path)
+    until = datetime.now(UTC) + length
+    with _journal(settings) as journal:
+        for name in _names(settings, pool_name):
+            journal.set_pause(name, Pause(until=until, why=why))
+    show.paused(_names(settings, pool_name), until, as_json=as_json)
+
+
+@cli.command()
+@_config
+@_pool
+@_json
+def resume(path: Path, pool_name: str | None, as_json: bool) -> None:
+    """End a pause before its time."""
+    settings = load(path)
+    with _journal(settings) as journal:
+        for name in _names(settings, pool_name):
+            journal.set_pause(name, None)
+    show.paused(_names(settings, pool_name), None, as_json=as_json)
+
+
+@cli.group()
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command("upgrade")
+@_config
+@_json
+def db_upgrade(path: Path, as_json: bool) -> None:
+    """Bring the database to this version's schema; make it if it isn't there."""
+    before, after = upgrade(load(path).store.url)
+    show.upgraded(before, after, as_json=as_json)
+
+
+def _names(settings: Settings, pool_name: str | None) -> tuple[str, ...]:
+    """Choose one pool or all."""
+    if pool_name is None:
+        return tuple(settings.pools)
+    if pool_name not in settings.pools:
+        raise click.UsageError(f"no pool is called {pool_name!r}; there are: {', '.join(settings.pools)}")
+    return (pool_name,)
+
+
+@contextmanager
+def _journal(settings: Settings) -> Iterator[Journal]:
+    with closing(open_journal(settings.store.url)) as journal:
+        yield journal

@@ -1,0 +1,148 @@
+"""Sentences for people, made from the reasons and limits that the core carries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from bridge.core.reasons import CheckFailure, Gap, LenderRefusal, Limit, Reason
+
+REASONS: dict[Reason, str] = {
+    Reason.WORK_IS_WAITING: "containers have waited through two readings",
+    Reason.WORK_RETURNED: "work is waiting again, and this node is the cheapest capacity",
+    Reason.NO_WORK_FOR_IT: "nothing waits for it, and that has lasted",
+    Reason.WINDOW_ENDS: "the window ends",
+    Reason.WINDOW_CLOSED: "no window is open",
+    Reason.KUBERNETES_NEEDS_ROOM: "online pods need the room",
+    Reason.LENDER_REFUSES: "its Kubernetes node no longer lends",
+    Reason.OPERATOR: "an operator said so",
+    Reason.DEADLINE_NEAR: "its deadline is near",
+    Reason.NOTHING_RUNS_ON_IT: "nothing runs on it",
+    Reason.CONTAINER_CAME_LATE: "a container came while it was being closed",
+    Reason.REGISTERED: "its NodeManager has registered",
+    Reason.CAME_BACK: "the ResourceManager sees it again",
+    Reason.NEVER_SERVED: "it did not serve in time",
+    Reason.POD_ENDED: "its pod has ended",
+    Reason.POD_UNSEEN: "its pod was not seen",
+    Reason.POD_SEEN: "its pod is there",
+    Reason.DELETED_BY_ANOTHER: "somebody else deleted its pod",
+    Reason.NODE_UNSEEN: "the ResourceManager no longer sees it",
+    Reason.LOST_TOO_LONG: "the ResourceManager has not seen it for too long",
+    Reason.NO_LONGER_WANTED: "it is no longer wanted",
+    Reason.VERIFIED_FREE: "its room is verified free",
+    Reason.LABEL_BEFORE_WORK: "its address needs the label before it registers",
+    Reason.ADDRESS_IS_FREE: "its address is free again",
+    Reason.LABEL_IS_MISSING: "the cluster does not know the pool's label yet",
+    Reason.AMOUNT_DIFFERS: "the ResourceManager holds another amount",
+}
+
+LIMITS: dict[Limit, str] = {
+    Limit.NO_WINDOW_OPEN: "no window is open",
+    Limit.WINDOW_IS_ENDING: "the window is ending",
+    Limit.WINDOW_RATIO: "the window's max_ratio of the lenders' allocatable",
+    Limit.LENDERS_ROOM: "the lenders' room: allocatable, less margin, less what online pods request",
+    Limit.KEEP_FREE: "the room kept free over all lenders",
+    Limit.ONLINE_PODS_WAIT: "online pods wait for a node",
+    Limit.MAX_NODES: "limits.max_nodes",
+    Limit.PAUSED: "an operator's pause",
+    Limit.WORLD_UNKNOWN: "a part of the world could not be read",
+    Limit.OFFER: "the offer",
+    Limit.DEMAND: "what YARN could use",
+    Limit.DEMAND_UNKNOWN: "the demand could not be read",
+    Limit.GROW_PER_TICK: "limits.grow_per_tick",
+    Limit.COOL_DOWN: "limits.cool_down_s has not passed",
+}
+
+GAPS: dict[Gap, str] = {
+    Gap.UNREACHABLE: "no answer",
+    Gap.FORBIDDEN: "a right is missing",
+    Gap.STALE: "the last view is too old",
+    Gap.SETTLING: "it has just started",
+    Gap.NOT_UNDERSTOOD: "the answer could not be read",
+}
+
+REFUSALS: dict[LenderRefusal, str] = {
+    LenderRefusal.DELETING: "is being deleted",
+    LenderRefusal.CORDONED: "is cordoned",
+    LenderRefusal.NOT_READY: "is not ready",
+    LenderRefusal.PRESSURE: "is under pressure",
+    LenderRefusal.TAINT: "has a taint that the pod template does not tolerate",
+    LenderRefusal.NO_POD_SLOTS: "has no pod slots left",
+    LenderRefusal.NO_EPHEMERAL_STORAGE: "has no ephemeral storage left",
+    LenderRefusal.UNKNOWN_ROLE: "does not say that it may lend",
+}
+
+FAILURES: dict[CheckFailure, str] = {
+    CheckFailure.LENDER_OVERSOLD: "the lender would be oversold",
+    CheckFailure.ABOVE_OFFER: "it is above the offer",
+    CheckFailure.WORLD_UNKNOWN: "a part of the world could not be read",
+    CheckFailure.NO_DEADLINE: "it has no deadline",
+    CheckFailure.DEADLINE_PASSED: "its deadline is too near",
+    CheckFailure.TRANSITION_NOT_ALLOWED: "the table of states does not allow it",
+    CheckFailure.CUSTOM_RESOURCES: "the node carries custom resources, which a resize over REST would drop",
+    CheckFailure.SHAPE_BELOW_MINIMUM: "the ResourceManager would turn away a node below its minimum allocation",
+    CheckFailure.KILLS_BEFORE_TIME: "it would kill work before its time",
+}
+
+
+def reason(word: str) -> str:
+    """Say a reason as a clause; a word of another version stays as it is."""
+    return REASONS[Reason(word)] if word in set(Reason) else word
+
+
+def limit(word: str) -> str:
+    """Say a limit as a clause."""
+    return LIMITS[Limit(word)] if word in set(Limit) else word
+
+
+def gap(word: str) -> str:
+    """Say a gap as a clause."""
+    return GAPS[Gap(word)] if word in set(Gap) else word
+
+
+def refusal(word: str) -> str:
+    """Say why a lender lends nothing."""
+    return REFUSALS[LenderRefusal(word)] if word in set(LenderRefusal) else word
+
+
+def failure(word: str) -> str:
+    """Say why the check took a step out."""
+    return FAILURES[CheckFailure(word)] if word in set(CheckFailure) else word
+
+
+def moment(text: str | None) -> str:
+    """Write an instant for people, in their own time zone."""
+    return "-" if text is None else datetime.fromisoformat(text).astimezone().strftime("%a %H:%M:%S")
+
+
+def amount(value: dict[str, Any] | None) -> str:
+    """Write an amount of either system."""
+    if value is None:
+        return "-"
+    memory = f"{value['memory_mib'] / 1024:.1f} GiB"
+    if "vcores" in value:
+        return f"{value['vcores']} vcores, {memory}"
+    return f"{value['cpu_millicores'] / 1000:g} cores, {memory}"
+
+
+def step(entry: dict[str, Any]) -> str:
+    """Write a step of a plan as one line."""
+    why = reason(entry["reason"])
+    match entry["do"]:
+        case "create_pod":
+            what = f"create a pod on {entry['lender']} of {amount(entry['shape'])}, back by {moment(entry['deadline'])}"
+        case "resize_node":
+            timeout = entry["overcommit_timeout_s"]
+            kept = "what runs may end" if timeout < 0 else f"what runs is preempted after {timeout:g} s"
+            what = f"{entry['purpose']} {entry['node_id']}: to {amount(entry['total'])}, {kept}"
+        case "delete_pod":
+            what = f"delete the pod of {entry['promise']}"
+        case "map_label":
+            what = f"map {entry['host']} to node label {entry['label']}"
+        case "unmap_label":
+            what = f"clear the node label of {entry['host']}"
+        case "add_label":
+            what = f"add node label {entry['label']}, not exclusive"
+        case other:
+            what = f"{other} {entry['promise']} to {entry['state']}"
+    return f"{what} ({why})"

@@ -1,0 +1,1 @@
+"""One tick after another: observe, decide, plan, check, act, record."""

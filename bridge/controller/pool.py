@@ -1,0 +1,43 @@
+"""One pool with everything that its ticks need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bridge.core.snapshot import PoolPolicy
+from bridge.core.window import WindowSpan
+from bridge.ports import Clock, Journal, Kube, Yarn
+
+
+class Mode(StrEnum):
+    """What the controller may do."""
+
+    OBSERVE = "observe"
+    """Compute and record."""
+    ADVISE = "advise"
+    """Also say in Kubernetes Events what it would do."""
+    ENFORCE = "enforce"
+    """Act."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A pool's policy, its windows, and the ports to its two systems and the journal."""
+
+    policy: PoolPolicy
+    windows: Callable[[datetime], tuple[WindowSpan, ...]]
+    """The openings around an instant: those that still run, and those of the coming days."""
+    kube: Kube
+    yarn: Yarn
+    journal: Journal
+    clock: Clock
+    new_id: Callable[[], str]
+    mode: Mode
+
+    @property
+    def name(self) -> str:
+        """The pool's name."""
+        return self.policy.name

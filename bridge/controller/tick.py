@@ -1,0 +1,98 @@
+"""One tick of one pool, from top to bottom."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.controller.act import Outcome, act
+from bridge.controller.observe import Observation, observe
+from bridge.controller.pool import Mode, Pool
+from bridge.controller.record import Planned, advice, sections
+from bridge.core.check import check
+from bridge.core.decide import decide
+from bridge.core.plan import plan
+from bridge.ports import PortError, TickRecord
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticked:
+    """What one tick saw, meant and did."""
+
+    id: str
+    planned: Planned
+    outcomes: tuple[Outcome, ...]
+    took_ms: int
+
+
+def make_plan(pool: Pool) -> Planned:
+    """Observe and plan, and change nothing."""
+    observation: Observation = observe(pool)
+    snapshot = observation.snapshot
+    decision = decide(snapshot)
+    return Planned(
+        snapshot=snapshot,
+        gaps=observation.gaps,
+        decision=decision,
+        plan=check(plan(snapshot, decision), snapshot),
+    )
+
+
+def tick(pool: Pool, last_advice: str | None = None) -> Ticked:
+    """Run one tick: observe, decide, plan, check, act, record."""
+    started, tick_id = time.monotonic(), pool.new_id()
+    planned = make_plan(pool)
+    outcomes: tuple[Outcome, ...] = ()
+    if pool.mode is Mode.ENFORCE:
+        outcomes = act(planned.plan, pool, tick_id)
+    elif pool.mode is Mode.ADVISE:
+        _advise(pool, planned, last_advice)
+    took_ms = round((time.monotonic() - started) * 1000)
+    ticked = Ticked(id=tick_id, planned=planned, outcomes=outcomes, took_ms=took_ms)
+    _record(pool, ticked)
+    return ticked
+
+
+def _advise(pool: Pool, planned: Planned, last_advice: str | None) -> None:
+    """Say in an Event what would be done, when that has changed."""
+    words = advice(planned.plan)
+    if words is None or words == last_advice:
+        return
+    try:
+        pool.kube.tell("TidebridgeWouldAct", words)
+    except PortError as error:
+        log.warning("advise.failed pool=%s error=%r", pool.name, str(error))
+
+
+def _record(pool: Pool, ticked: Ticked) -> None:
+    """Keep the tick, and leave one line in the log."""
+    planned = ticked.planned
+    record = TickRecord(
+        id=ticked.id,
+        pool=pool.name,
+        at=planned.snapshot.at,
+        took_ms=ticked.took_ms,
+        mode=pool.mode,
+        sections=sections(planned, ticked.outcomes),
+    )
+    fields: Mapping[str, Any] = {
+        "tick_id": ticked.id,
+        "pool": pool.name,
+        "acts": len(planned.plan.acts),
+        "failed": sum(1 for outcome in ticked.outcomes if outcome.error is not None),
+        "refused": len(planned.plan.refusals),
+        "gaps": ",".join(sorted(planned.gaps)) or "none",
+        "took_ms": ticked.took_ms,
+    }
+    log.info("tick.done %s", " ".join(f"{key}={value}" for key, value in fields.items()))
+    for part, words in planned.gaps.items():
+        log.warning("gap tick_id=%s pool=%s part=%s error=%r", ticked.id, pool.name, part, words)
+    try:
+        pool.journal.record(record, planned.decision.memory)
+    except PortError as error:
+        log.warning("record.failed tick_id=%s pool=%s error=%r", ticked.id, pool.name, str(error))

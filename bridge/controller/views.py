@@ -1,0 +1,86 @@
+"""What people and programs ask of a pool: its status, and what a number comes from. Read from the last tick's record.
+
+One query layer: the command line prints these values, and so may an API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bridge.controller.record import plain
+from bridge.ports import TickRecord
+
+TOPICS = ("window", "offer", "demand", "size", "plan", "lender NAME", "node ID")
+
+
+class UnknownTopic(LookupError):
+    """There is nothing of this name to explain; the message says what there is."""
+
+
+def status(record: TickRecord | None, pool: str, at: datetime) -> dict[str, Any]:
+    """Say what is lent, to whom, until when; ``age_s`` is how old the last tick is."""
+    if record is None:
+        return {"pool": pool, "last_tick": None}
+    sections = record.sections
+    decided, load = sections["decided"], sections["load"]
+    offer = decided["offer"]
+    return {
+        "pool": pool,
+        "mode": record.mode,
+        "last_tick": {
+            "id": record.id,
+            "at": plain(record.at),
+            "age_s": round((at - record.at).total_seconds(), 1),
+            "took_ms": record.took_ms,
+        },
+        "gaps": sections["seen"]["gaps"],
+        "paused_until": sections["seen"]["paused_until"],
+        "window": decided["window"],
+        "offered_nodes": offer["nodes"] if isinstance(offer, Mapping) else None,
+        "offer_bound_by": offer["bound_by"] if isinstance(offer, Mapping) else offer,
+        "wanted_nodes": decided["demand"]["nodes"] if isinstance(decided["demand"], Mapping) else None,
+        "target_nodes": decided["size"]["target"],
+        "target_bound_by": decided["size"]["bound_by"],
+        "lent": load["lent"],
+        "used": load["used"],
+        "containers": load["containers"],
+        "nodes_by_state": load["nodes_by_state"],
+        "nodes": sections["nodes"],
+        "failed": [entry for entry in sections["done"] if entry["error"] is not None],
+        "impostors": seen["impostors"] if isinstance(seen := sections["seen"]["kubernetes"], Mapping) else [],
+    }
+
+
+def explain(record: TickRecord, topic: str, name: str | None) -> dict[str, Any]:
+    """Say a number's inputs, limits and rule. Raises ``UnknownTopic``."""
+    sections = record.sections
+    decided = sections["decided"]
+    match topic:
+        case "window":
+            found: Any = decided["window"]
+        case "offer":
+            found = {"offer": decided["offer"], "window": decided["window"], "lenders": sections["lenders"]}
+        case "demand":
+            found = {"demand": decided["demand"], "yarn": sections["seen"]["yarn"]}
+        case "size":
+            found = {"size": decided["size"], "offer": decided["offer"], "demand": decided["demand"]}
+        case "plan":
+            found = {"plan": sections["plan"], "refused": sections["refused"], "done": sections["done"]}
+        case "lender":
+            found = _one(sections["lenders"], "name", name, "lender")
+        case "node":
+            found = _one(sections["nodes"], "id", name, "elastic node")
+        case _:
+            raise UnknownTopic(f"nothing is known about {topic!r}; ask for one of: {', '.join(TOPICS)}")
+    return {"pool": record.pool, "tick": record.id, "at": plain(record.at), "topic": topic, "explained": found}
+
+
+def _one(entries: list[dict[str, Any]], key: str, name: str | None, what: str) -> dict[str, Any]:
+    """Find one entry by its name."""
+    for entry in entries:
+        if entry[key] == name:
+            return entry
+    there = ", ".join(str(entry[key]) for entry in entries[:20]) or "none"
+    raise UnknownTopic(f"no {what} is called {name!r}; there are: {there}")

@@ -1,0 +1,135 @@
+"""What a plan is made of: steps that leave the one who acts no choices.
+
+Each step names the promise as it must stand in the journal before its act, and everything the act needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from bridge.core.reasons import CheckFailure, Reason
+from bridge.core.resources import Resources, Room
+from bridge.core.snapshot import Promise
+
+
+class Purpose(StrEnum):
+    """What a resize is for."""
+
+    CORDON = "cordon"
+    RECOMMISSION = "recommission"
+    FORCE = "force"
+    EMPTY = "empty"
+    REASSERT = "reassert"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePod:
+    """Make the NodeManager pod of a promise; one that exists already is the same one."""
+
+    promise_id: str
+    lender: str
+    shape: Resources
+    requests: Room
+    label: str | None
+    lives_at_most: timedelta
+    """The dead man's switch: the kubelet ends the pod after this time, whoever else is alive."""
+    grace: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResizeNode:
+    """Tell the ResourceManager a node's total.
+
+    ``overcommit_timeout`` None means −1: containers run to their end; else they are preempted after it.
+    """
+
+    node_id: str
+    total: Resources
+    overcommit_timeout: timedelta | None
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletePod:
+    """Delete a pod by name and uid; another pod of the same name is left alone."""
+
+    promise_id: str
+    uid: str
+    grace: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddLabel:
+    """Make the pool's node label known to the cluster, not exclusive."""
+
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapLabel:
+    """Map an address to the pool's label, before a NodeManager registers from it."""
+
+    host: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnmapLabel:
+    """Clear an address whose pod is gone: addresses are used again."""
+
+    host: str
+
+
+Act = CreatePod | ResizeNode | DeletePod | AddLabel | MapLabel | UnmapLabel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step: what the journal says first, what is done then, and why."""
+
+    promise: Promise | None
+    """The record to write before the act; None where no node is concerned."""
+    act: Act | None
+    """None where only the journal moves."""
+    reason: Reason
+    done: Promise | None = None
+    """The record to write once the act has succeeded, where that differs."""
+
+    @property
+    def grows(self) -> bool:
+        """Say whether the step lends more than before; such a step needs the journal and a full view of the world."""
+        match self.act:
+            case CreatePod():
+                return True
+            case ResizeNode(purpose=Purpose.RECOMMISSION | Purpose.REASSERT):
+                return True
+            case _:
+                return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A step that the last check took out of the plan."""
+
+    step: Step
+    failure: CheckFailure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Steps in the order in which they are done: giving back first, growing last."""
+
+    steps: tuple[Step, ...]
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def acts(self) -> tuple[Step, ...]:
+        """The steps that change either system."""
+        return tuple(step for step in self.steps if step.act is not None)
+
+    @property
+    def moves(self) -> tuple[Step, ...]:
+        """The steps that only write down what was seen."""
+        return tuple(step for step in self.steps if step.act is None)

@@ -1,0 +1,117 @@
+"""How many elastic nodes YARN could really use: what runs on them, and what waits that a new one could serve.
+
+Work counts only once it has waited through two readings; so a burst that plain nodes swallow within a tick makes no
+node. Idle room on plain nodes isn't subtracted from work that goes on waiting: a queue's limits keep it from there,
+while they don't bind on the elastic partition.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from bridge.core.lifecycle import GROWING, State
+from bridge.core.nodes import ElasticNode
+from bridge.core.reasons import Gap
+from bridge.core.resources import Resources
+from bridge.core.snapshot import PoolPolicy, Snapshot, WaitingContainers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What YARN could use, in elastic nodes of the pool's shape."""
+
+    nodes: int
+    """Wanted in all: busy ones, idle ones that waiting work will fill, and new ones."""
+    busy_nodes: int
+    filled_nodes: int
+    """Idle or starting nodes that waiting work fits on."""
+    new_nodes: int
+    waiting: int
+    """Containers that have waited through two readings and that a node of this shape could serve."""
+    waiting_elsewhere: int
+    """Containers that wait, but that no elastic node could serve: too large, or for another label; and AMs."""
+    served_by_idle: int
+
+
+def demand(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> Demand | Gap:
+    """Compute the demand, or say why it isn't known."""
+    if isinstance(snapshot.yarn, Gap):
+        return snapshot.yarn
+    policy, yarn = snapshot.policy, snapshot.yarn
+    servable = [entry for entry in yarn.waiting if could_serve(policy, entry)]
+    standing = _standing(servable, snapshot.memory.waiting)
+    counted = [node for node in nodes if node.state in {State.SERVING, State.CORDONED} or node.state in GROWING]
+    busy = sum(1 for node in counted if node.running is not None and node.running.containers > 0)
+    rooms = Counter(_room_on(node) for node in counted if node.state is not State.CORDONED)
+    left, filled = _fill(standing, rooms)
+    new = sum(-(-entry.count // max(1, entry.size.times_in(policy.shape.yarn))) for entry in left)
+    waiting = sum(entry.count for entry in standing)
+    return Demand(
+        nodes=busy + filled + new,
+        busy_nodes=busy,
+        filled_nodes=filled,
+        new_nodes=new,
+        waiting=waiting,
+        waiting_elsewhere=sum(entry.count for entry in yarn.waiting)
+        - sum(entry.count for entry in servable)
+        + yarn.ams_waiting,
+        served_by_idle=waiting - sum(entry.count for entry in left),
+    )
+
+
+def could_serve(policy: PoolPolicy, entry: WaitingContainers) -> bool:
+    """Say whether a node of the pool's shape could run these containers."""
+    return entry.label in {"", policy.label or ""} and entry.size.times_in(policy.shape.yarn) > 0
+
+
+def _standing(now: list[WaitingContainers], before: tuple[WaitingContainers, ...] | None) -> list[WaitingContainers]:
+    """Keep what waited at the last reading too. After a start nothing has been seen waiting yet."""
+    counts: Counter[tuple[Resources, str]] = Counter()
+    for entry in before or ():
+        counts[entry.size, entry.label] += entry.count
+    kept = []
+    for entry in now:
+        count = min(entry.count, counts[entry.size, entry.label])
+        if count > 0:
+            kept.append(
+                WaitingContainers(vcores=entry.vcores, memory_mib=entry.memory_mib, label=entry.label, count=count)
+            )
+    return kept
+
+
+def _room_on(node: ElasticNode) -> tuple[Resources, bool]:
+    """Say what is free on a node, or will be once it serves, and whether it runs anything."""
+    if node.running is None or node.state in GROWING:
+        return node.promise.shape.yarn, False
+    return node.running.total - node.running.used, node.running.containers > 0
+
+
+def _fill(
+    waiting: list[WaitingContainers], rooms: Counter[tuple[Resources, bool]]
+) -> tuple[list[WaitingContainers], int]:
+    """Place waiting containers into free room, largest first; return what is left, and how many idle nodes it took.
+
+    Nodes with equal room are handled together, so that the cost depends on how many sizes there are, not nodes.
+    """
+    left, filled = [], 0
+    for entry in sorted(waiting, key=lambda entry: (entry.memory_mib, entry.vcores), reverse=True):
+        count = entry.count
+        for (room, is_busy), nodes in sorted(
+            rooms.items(), key=lambda item: (not item[0][1], item[0][0].vcores, item[0][0].memory_mib)
+        ):
+            fits = entry.size.times_in(room)
+            if count <= 0 or fits == 0:
+                continue
+            used = min(nodes, -(-count // fits))
+            placed = min(count, used * fits)
+            count -= placed
+            rooms[room, is_busy] -= used
+            rooms[room - entry.size * fits, True] += used
+            filled += 0 if is_busy else used
+        rooms = +rooms
+        if count > 0:
+            left.append(
+                WaitingContainers(vcores=entry.vcores, memory_mib=entry.memory_mib, label=entry.label, count=count)
+            )
+    return left, filled

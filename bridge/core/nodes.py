@@ -1,0 +1,214 @@
+"""Elastic nodes as this tick finds them: promise, pod and YARN node joined, and moved to the state the facts show.
+
+Decides nothing: what should happen to a node is for ``decide``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bridge.core.lifecycle import GROWING, State
+from bridge.core.reasons import Gap, Reason
+from bridge.core.resources import Resources, Shape
+from bridge.core.snapshot import ElasticPod, KubeFacts, Promise, Snapshot, YarnFacts, YarnNode, YarnNodeState
+
+CLOCK_SKEW = timedelta(seconds=30)
+"""How far the clocks of the two systems may differ before a fresh NodeManager is taken for a ghost."""
+
+_SEEN_BY_RM = frozenset({State.SERVING, State.CORDONED, State.DRAINING, State.FORCED, State.EMPTY})
+_ALIVE = frozenset({YarnNodeState.RUNNING, YarnNodeState.UNHEALTHY, YarnNodeState.DECOMMISSIONING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElasticNode:
+    """One NodeManager pod and its YARN node, under the promise that made it.
+
+    ``pod`` and ``yarn`` are None where the system was read and has no such thing, and a Gap where it wasn't read.
+    """
+
+    promise: Promise
+    pod: ElasticPod | Gap | None
+    yarn: YarnNode | Gap | None
+    recorded: Promise | None
+    """The promise as the journal has it; None for a pod that the journal doesn't know."""
+
+    @property
+    def id(self) -> str:
+        """The promise's id."""
+        return self.promise.id
+
+    @property
+    def state(self) -> State:
+        """The state after the facts were taken in."""
+        return self.promise.state
+
+    @property
+    def running(self) -> YarnNode | None:
+        """The YARN node, where the ResourceManager was read and sees it alive."""
+        return self.yarn if isinstance(self.yarn, YarnNode) and self.yarn.state in _ALIVE else None
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether it is known to run nothing."""
+        return self.running is not None and self.running.containers == 0
+
+
+def elastic_nodes(snapshot: Snapshot) -> tuple[ElasticNode, ...]:
+    """Join the promises with both systems and move each to the state that the facts show."""
+    kube = None if isinstance(snapshot.kube, Gap) else snapshot.kube
+    yarn = None if isinstance(snapshot.yarn, Gap) else snapshot.yarn
+    pods = {} if kube is None else {pod.promise_id: pod for pod in kube.pods}
+    promises = () if isinstance(snapshot.promises, Gap) else snapshot.promises
+    known = {promise.id for promise in promises}
+    hosts = {} if yarn is None else {node.host: node for node in yarn.nodes}
+    shared_hosts = _shared_hosts(kube)
+    found = []
+    for promise in promises:
+        pod = snapshot.kube if isinstance(snapshot.kube, Gap) else pods.get(promise.id)
+        yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
+        found.append(_join(snapshot, promise, promise, pod, yarn_node))
+    for pod in pods.values():
+        if pod.promise_id not in known:
+            promise = _promise_of(pod, snapshot)
+            yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
+            found.append(_join(snapshot, promise, None, pod, yarn_node))
+    return tuple(found)
+
+
+def _shared_hosts(kube: KubeFacts | None) -> frozenset[str]:
+    """Addresses that two pods show at once: one of them is on its way out."""
+    if kube is None:
+        return frozenset()
+    times = Counter(pod.ip for pod in kube.pods if pod.ip is not None)
+    return frozenset(ip for ip, count in times.items() if count > 1)
+
+
+def _yarn_of(
+    snapshot: Snapshot,
+    promise: Promise,
+    pod: ElasticPod | Gap | None,
+    hosts: dict[str, YarnNode],
+    shared_hosts: frozenset[str],
+) -> YarnNode | Gap | None:
+    """Find a pod's YARN node by its address, and by when it registered: addresses are used again."""
+    if isinstance(snapshot.yarn, Gap):
+        return snapshot.yarn
+    if not isinstance(pod, ElasticPod):
+        host = promise.node_id.rpartition(":")[0] if promise.node_id else None
+        return hosts.get(host) if host is not None and isinstance(pod, Gap) else None
+    if pod.ip is None or (pod.ip in shared_hosts and pod.deleting_since is not None):
+        return None
+    node = hosts.get(pod.ip)
+    if node is not None and node.health_at is not None and node.health_at < pod.created_at - CLOCK_SKEW:
+        return None
+    return node
+
+
+def _promise_of(pod: ElasticPod, snapshot: Snapshot) -> Promise:
+    """Read the promise back from the pod that it made: giving back needs no database."""
+    return Promise(
+        id=pod.promise_id,
+        pool=snapshot.policy.name,
+        lender=pod.lender,
+        shape=Shape(yarn=pod.shape, pod=pod.requests),
+        state=State.STARTING,
+        made_at=pod.created_at,
+        since=pod.created_at,
+        deadline=pod.deadline,
+        reason=Reason.POD_SEEN,
+        pod_uid=pod.uid,
+    )
+
+
+def _join(
+    snapshot: Snapshot,
+    promise: Promise,
+    recorded: Promise | None,
+    pod: ElasticPod | Gap | None,
+    yarn: YarnNode | Gap | None,
+) -> ElasticNode:
+    """Put the parts together and take in what the facts say of the state."""
+    if isinstance(pod, ElasticPod) and promise.pod_uid is None:
+        promise = replace(promise, pod_uid=pod.uid)
+    node = ElasticNode(promise=promise, pod=pod, yarn=yarn, recorded=recorded)
+    running = node.running
+    if running is not None and promise.state is not State.GONE:
+        node = replace(node, promise=replace(promise, node_id=running.node_id))
+    while (moved := _observed(node, snapshot)) is not None and moved[0] is not node.state:
+        state, reason = moved
+        served = node.promise.served or state is State.SERVING
+        node = replace(
+            node, promise=replace(node.promise, state=state, reason=reason, since=snapshot.at, served=served)
+        )
+    return node
+
+
+def _observed(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] | None:
+    """Say to which state the facts alone move a node, or None."""
+    if node.state is State.GONE or isinstance(node.pod, Gap):
+        return None
+    if node.pod is None:
+        return _without_pod(node, snapshot)
+    if node.state is State.DELETING:
+        return None
+    if node.state is State.REQUESTED:
+        return State.STARTING, Reason.POD_SEEN
+    if node.pod.deleting_since is not None:
+        return State.DELETING, Reason.DELETED_BY_ANOTHER
+    if node.pod.phase.is_over:
+        return State.DELETING, Reason.POD_ENDED
+    return _with_pod(node, snapshot)
+
+
+def _without_pod(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] | None:
+    """A pod that was seen and isn't there any more is gone; one that was never seen may still be made, for a while."""
+    if node.state is State.DELETING:
+        return State.GONE, Reason.VERIFIED_FREE
+    if node.promise.pod_uid is not None:
+        return State.GONE, Reason.DELETED_BY_ANOTHER
+    if snapshot.at - node.promise.made_at > snapshot.policy.start_timeout:
+        return State.GONE, Reason.NEVER_SERVED
+    return None
+
+
+def _with_pod(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] | None:
+    """Follow the ResourceManager's view of a node whose pod is there."""
+    yarn, policy = snapshot.yarn, snapshot.policy
+    age = snapshot.at - node.promise.since
+    if node.state is State.STARTING:
+        if node.running is not None and node.running.state is not YarnNodeState.UNHEALTHY:
+            return _registered(node.running, node.promise)
+        if age > policy.start_timeout:
+            return State.DELETING, Reason.NEVER_SERVED
+        return None
+    if node.state is State.LOST:
+        if node.running is not None:
+            return State.SERVING, Reason.CAME_BACK
+        return (State.DELETING, Reason.LOST_TOO_LONG) if age > policy.lost_timeout else None
+    if node.state in _SEEN_BY_RM and node.running is None and _is_sure(yarn):
+        ending = node.state in {State.FORCED, State.EMPTY}
+        return (State.DELETING if ending else State.LOST), Reason.NODE_UNSEEN
+    return None
+
+
+def _registered(running: YarnNode, promise: Promise) -> tuple[State, Reason] | None:
+    """A node that the ResourceManager holds at nothing was forced before the journal was lost."""
+    if running.total.is_empty and not promise.served:
+        return State.DELETING, Reason.NO_LONGER_WANTED
+    return State.SERVING, Reason.REGISTERED
+
+
+def _is_sure(yarn: YarnFacts | Gap) -> bool:
+    """Say whether what the ResourceManager doesn't list is really not there."""
+    return not isinstance(yarn, Gap) and not yarn.is_settling
+
+
+def lent(nodes: tuple[ElasticNode, ...]) -> Resources:
+    """Sum the YARN shapes of all nodes that hold room of a lender now."""
+    total = Resources(vcores=0, memory_mib=0)
+    for node in nodes:
+        if isinstance(node.pod, ElasticPod) or (isinstance(node.pod, Gap) and node.state not in GROWING):
+            total = total + node.promise.shape.yarn
+    return total

@@ -1,0 +1,95 @@
+"""Why something is as it is: the words that travel from a decision to the log, the journal and the screen.
+
+Sentences are made at the edge (``bridge.cli.words``).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why an action is taken, or a node has moved."""
+
+    WORK_IS_WAITING = "work_is_waiting"
+    WORK_RETURNED = "work_returned"
+    NO_WORK_FOR_IT = "no_work_for_it"
+    WINDOW_ENDS = "window_ends"
+    WINDOW_CLOSED = "window_closed"
+    KUBERNETES_NEEDS_ROOM = "kubernetes_needs_room"
+    LENDER_REFUSES = "lender_refuses"
+    OPERATOR = "operator"
+    DEADLINE_NEAR = "deadline_near"
+    NOTHING_RUNS_ON_IT = "nothing_runs_on_it"
+    CONTAINER_CAME_LATE = "container_came_late"
+    REGISTERED = "registered"
+    CAME_BACK = "came_back"
+    NEVER_SERVED = "never_served"
+    POD_ENDED = "pod_ended"
+    POD_UNSEEN = "pod_unseen"
+    POD_SEEN = "pod_seen"
+    DELETED_BY_ANOTHER = "deleted_by_another"
+    NODE_UNSEEN = "node_unseen"
+    LOST_TOO_LONG = "lost_too_long"
+    NO_LONGER_WANTED = "no_longer_wanted"
+    VERIFIED_FREE = "verified_free"
+    LABEL_BEFORE_WORK = "label_before_work"
+    ADDRESS_IS_FREE = "address_is_free"
+    LABEL_IS_MISSING = "label_is_missing"
+    AMOUNT_DIFFERS = "amount_differs"
+
+
+class Gap(StrEnum):
+    """Why a part of the world is unknown in a snapshot. Unknown isn't zero."""
+
+    UNREACHABLE = "unreachable"
+    FORBIDDEN = "forbidden"
+    STALE = "stale"
+    SETTLING = "settling"
+    NOT_UNDERSTOOD = "not_understood"
+
+
+class Limit(StrEnum):
+    """A limit of the offer or of the size; the one that bound is shown."""
+
+    NO_WINDOW_OPEN = "no_window_open"
+    WINDOW_IS_ENDING = "window_is_ending"
+    WINDOW_RATIO = "window_ratio"
+    LENDERS_ROOM = "lenders_room"
+    KEEP_FREE = "keep_free"
+    ONLINE_PODS_WAIT = "online_pods_wait"
+    MAX_NODES = "max_nodes"
+    PAUSED = "paused"
+    WORLD_UNKNOWN = "world_unknown"
+    OFFER = "offer"
+    DEMAND = "demand"
+    DEMAND_UNKNOWN = "demand_unknown"
+    GROW_PER_TICK = "grow_per_tick"
+    COOL_DOWN = "cool_down"
+
+
+class LenderRefusal(StrEnum):
+    """Why a Kubernetes node lends nothing now."""
+
+    DELETING = "deleting"
+    CORDONED = "cordoned"
+    NOT_READY = "not_ready"
+    PRESSURE = "pressure"
+    TAINT = "taint"
+    NO_POD_SLOTS = "no_pod_slots"
+    NO_EPHEMERAL_STORAGE = "no_ephemeral_storage"
+    UNKNOWN_ROLE = "unknown_role"
+
+
+class CheckFailure(StrEnum):
+    """Why an action of a plan was refused at the last check."""
+
+    LENDER_OVERSOLD = "lender_oversold"
+    ABOVE_OFFER = "above_offer"
+    WORLD_UNKNOWN = "world_unknown"
+    NO_DEADLINE = "no_deadline"
+    DEADLINE_PASSED = "deadline_passed"
+    TRANSITION_NOT_ALLOWED = "transition_not_allowed"
+    CUSTOM_RESOURCES = "custom_resources"
+    SHAPE_BELOW_MINIMUM = "shape_below_minimum"
+    KILLS_BEFORE_TIME = "kills_before_time"

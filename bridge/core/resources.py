@@ -1,0 +1,97 @@
+"""Amounts of compute on the two sides: what YARN hands out, and what a Kubernetes node has.
+
+Leaves converting one into the other to ``bridge.adapters.convert``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """An amount as YARN counts it. YARN's "MB" is binary: 1024 MiB is 1 GiB."""
+
+    vcores: int
+    memory_mib: int
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(vcores=self.vcores + other.vcores, memory_mib=self.memory_mib + other.memory_mib)
+
+    def __sub__(self, other: Resources) -> Resources:
+        return Resources(vcores=self.vcores - other.vcores, memory_mib=self.memory_mib - other.memory_mib)
+
+    def __mul__(self, times: int) -> Resources:
+        return Resources(vcores=self.vcores * times, memory_mib=self.memory_mib * times)
+
+    def fits_in(self, room: Resources) -> bool:
+        """Say whether this amount fits in *room* on every axis."""
+        return self.vcores <= room.vcores and self.memory_mib <= room.memory_mib
+
+    def times_in(self, room: Resources) -> int:
+        """Count how often this amount fits into *room*; nothing fits often: an empty amount counts as zero times."""
+        counts = [
+            have // need for need, have in ((self.vcores, room.vcores), (self.memory_mib, room.memory_mib)) if need > 0
+        ]
+        return max(0, min(counts, default=0))
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether nothing is left on any axis."""
+        return self.vcores <= 0 and self.memory_mib <= 0
+
+
+NOTHING = Resources(vcores=0, memory_mib=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """An amount as Kubernetes counts it: what a node has, a pod requests, a lender can give."""
+
+    cpu_millicores: int
+    memory_mib: int
+
+    def __add__(self, other: Room) -> Room:
+        return Room(
+            cpu_millicores=self.cpu_millicores + other.cpu_millicores, memory_mib=self.memory_mib + other.memory_mib
+        )
+
+    def __sub__(self, other: Room) -> Room:
+        return Room(
+            cpu_millicores=self.cpu_millicores - other.cpu_millicores, memory_mib=self.memory_mib - other.memory_mib
+        )
+
+    def __mul__(self, times: int) -> Room:
+        return Room(cpu_millicores=self.cpu_millicores * times, memory_mib=self.memory_mib * times)
+
+    def fits_in(self, room: Room) -> bool:
+        """Say whether this amount fits in *room* on every axis."""
+        return self.cpu_millicores <= room.cpu_millicores and self.memory_mib <= room.memory_mib
+
+    def times_in(self, room: Room) -> int:
+        """Count how often this amount fits into *room*."""
+        counts = [
+            have // need
+            for need, have in ((self.cpu_millicores, room.cpu_millicores), (self.memory_mib, room.memory_mib))
+            if need > 0
+        ]
+        return max(0, min(counts, default=0))
+
+    def share(self, ratio: float) -> Room:
+        """Take *ratio* (0 to 1) of this amount, rounded down."""
+        return Room(cpu_millicores=int(self.cpu_millicores * ratio), memory_mib=int(self.memory_mib * ratio))
+
+    def at_least_zero(self) -> Room:
+        """Lift negative axes to zero: a node that is oversold already has no room."""
+        return Room(cpu_millicores=max(0, self.cpu_millicores), memory_mib=max(0, self.memory_mib))
+
+
+NO_ROOM = Room(cpu_millicores=0, memory_mib=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """One elastic node's size, said in both systems' words (the pod's holds YARN's and the NodeManager's overhead)."""
+
+    yarn: Resources
+    pod: Room

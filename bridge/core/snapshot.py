@@ -1,0 +1,255 @@
+"""What one tick knows: facts of both systems, the journal's promises, the pool's policy, and the time.
+
+Assembled by ``bridge.controller.observe``. A part that could not be read is a ``Gap``, never an empty tuple.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bridge.core.lifecycle import State
+from bridge.core.reasons import Gap, LenderRefusal, Reason
+from bridge.core.resources import NO_ROOM, Resources, Room, Shape
+from bridge.core.window import WindowSpan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolPolicy:
+    """What the configuration says of one pool, in the core's words."""
+
+    name: str
+    shape: Shape
+    label: str | None
+    """The node label of placement ``spill``; None for no label."""
+    margin_ratio: float = 0.0
+    keep_free: Room = NO_ROOM
+    """Room kept free over all lenders together."""
+    max_nodes: int = 100
+    grow_per_tick: int = 10
+    cool_down: timedelta = timedelta(seconds=120)
+    """How long demand must be low before an idle node goes, and how long nothing grows after a failed start."""
+    start_timeout: timedelta = timedelta(seconds=180)
+    """How long a pod may take until it serves."""
+    lost_timeout: timedelta = timedelta(seconds=120)
+    """How long a node may be unseen by the ResourceManager before its pod is deleted."""
+    reclaim_within: timedelta = timedelta(seconds=60)
+    """How soon room that Kubernetes needs inside a window is given back."""
+    overcommit_timeout: timedelta = timedelta(seconds=10)
+    """How long ApplicationMasters are told ahead of the preemption in the forced step."""
+    grace: timedelta = timedelta(seconds=10)
+    """The pod's termination grace period."""
+    kill_time: timedelta = timedelta(seconds=5)
+    """How long the ResourceManager takes, after the timeout, until the last container is gone."""
+    safety: timedelta = timedelta(seconds=5)
+    tick: timedelta = timedelta(seconds=10)
+
+    @property
+    def pod_tail(self) -> timedelta:
+        """From the last call to delete a pod until its room is free, with a margin."""
+        return self.grace + self.tick + self.safety
+
+    @property
+    def tail(self) -> timedelta:
+        """From the forced step until the room is free: timeout, kill, a look, the pod's end, a margin."""
+        return self.overcommit_timeout + self.kill_time + self.tick + self.pod_tail
+
+
+class PodPhase(StrEnum):
+    """A pod's phase."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether the pod's containers have ended for good."""
+        return self in {PodPhase.SUCCEEDED, PodPhase.FAILED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lender:
+    """A Kubernetes node with room to lend."""
+
+    name: str
+    allocatable: Room
+    online: Room
+    """Requests of all pods on it that aren't elastic."""
+    pod_slots: int
+    """How many elastic pods fit by count, those that are there included."""
+    refusal: LenderRefusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElasticPod:
+    """A NodeManager pod of this pool, as Kubernetes shows it."""
+
+    name: str
+    uid: str
+    promise_id: str
+    lender: str
+    """The lender it was made for."""
+    requests: Room
+    shape: Resources
+    phase: PodPhase
+    deadline: datetime | None
+    created_at: datetime
+    node: str | None = None
+    ip: str | None = None
+    deleting_since: datetime | None = None
+    trouble: str | None = None
+    """Why it does not run, in Kubernetes' words (ImagePullBackOff, Unschedulable, …)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubeFacts:
+    """Kubernetes as this tick saw it."""
+
+    lenders: tuple[Lender, ...]
+    pods: tuple[ElasticPod, ...]
+    online_waiting: Room = NO_ROOM
+    """Requests of pods that aren't elastic and wait for a node."""
+    impostors: tuple[str, ...] = ()
+    """Names of pods that carry this pool's labels but that nobody here made."""
+
+
+class YarnNodeState(StrEnum):
+    """A YARN node's state; what isn't known by name is UNKNOWN, and nothing acts upon it."""
+
+    NEW = "NEW"
+    RUNNING = "RUNNING"
+    UNHEALTHY = "UNHEALTHY"
+    DECOMMISSIONING = "DECOMMISSIONING"
+    DECOMMISSIONED = "DECOMMISSIONED"
+    LOST = "LOST"
+    REBOOTED = "REBOOTED"
+    SHUTDOWN = "SHUTDOWN"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YarnNode:
+    """A NodeManager as the ResourceManager shows it."""
+
+    node_id: str
+    state: YarnNodeState
+    total: Resources
+    used: Resources
+    containers: int
+    label: str | None = None
+    has_am: bool = False
+    has_custom_resources: bool = False
+    health_at: datetime | None = None
+    """When it last reported its health; older than the pod means a ghost on a used address."""
+
+    @property
+    def host(self) -> str:
+        """The host part of the node id."""
+        return self.node_id.rpartition(":")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class WaitingContainers:
+    """Containers of one size that running applications wait for."""
+
+    vcores: int
+    memory_mib: int
+    label: str
+    """The node label expression of the request; "" where it names none."""
+    count: int
+
+    @property
+    def size(self) -> Resources:
+        """One container's amount."""
+        return Resources(vcores=self.vcores, memory_mib=self.memory_mib)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YarnFacts:
+    """YARN as this tick saw it."""
+
+    started_at: datetime
+    """When the active ResourceManager started; a change means that timers were forgotten."""
+    minimum: Resources
+    """The cluster's minimum allocation: what a cordoned node is resized to."""
+    nodes: tuple[YarnNode, ...]
+    waiting: tuple[WaitingContainers, ...]
+    ams_waiting: int = 0
+    """ApplicationMasters that wait for a place; no elastic node can serve them."""
+    labels: frozenset[str] = frozenset()
+    """The labels the cluster knows."""
+    label_by_host: Mapping[str, str] = field(default_factory=dict)
+    """Hosts that are mapped to a label, registered or not."""
+    is_settling: bool = False
+    """The ResourceManager started a moment ago: its lists may be half full, so what is missing isn't gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """The journal's record of one elastic node."""
+
+    id: str
+    pool: str
+    lender: str
+    shape: Shape
+    state: State
+    made_at: datetime
+    since: datetime
+    """When it came into its present state."""
+    deadline: datetime | None
+    """By when its room is verified free."""
+    reason: Reason
+    pod_uid: str | None = None
+    node_id: str | None = None
+    served: bool = False
+    """It has been seen serving."""
+    armed_at: datetime | None = None
+    """When the forced step was last told to a ResourceManager, for this node."""
+    label_host: str | None = None
+    """The address that was mapped to the pool's label for it, until it is unmapped."""
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether nothing of it is left, not even its address's label."""
+        return self.state is State.GONE and self.label_host is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What earlier ticks left in the database for this one."""
+
+    waiting: tuple[WaitingContainers, ...] | None = None
+    """What waited at the last tick; only what still waits makes nodes."""
+    surplus_since: datetime | None = None
+    """Since when there have been more nodes than wanted."""
+    failed_start_at: datetime | None = None
+    """When a pod last failed to serve."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """An operator's instruction not to lend more; it ends by itself."""
+
+    until: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that a decision may depend on."""
+
+    at: datetime
+    policy: PoolPolicy
+    windows: tuple[WindowSpan, ...]
+    kube: KubeFacts | Gap
+    yarn: YarnFacts | Gap
+    promises: tuple[Promise, ...] | Gap
+    memory: Memory = Memory()
+    pause: Pause | None = None
+    fresh_ids: tuple[str, ...] = ()
+    """Ids that new promises may take, in this order."""

@@ -1,0 +1,55 @@
+"""What must survive a crash, and what each tick saw, decided and did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from bridge.core.snapshot import Memory, Pause, Promise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickRecord:
+    """One tick, as it is kept: plain JSON values under a few section names (``seen``, ``decided``, ``done``)."""
+
+    id: str
+    pool: str
+    at: datetime
+    took_ms: int
+    mode: str
+    sections: Mapping[str, Any]
+    """A section that didn't change since the last tick is stored once."""
+
+
+class Journal(Protocol):
+    """The database, for one pool at a time. Every method raises ``JournalUnavailable``."""
+
+    def promises(self, pool: str) -> tuple[Promise, ...]:
+        """Return every promise that isn't over."""
+        ...
+
+    def save(self, *promises: Promise) -> None:
+        """Write promises, durably and all or none, before the side effects that they stand for."""
+        ...
+
+    def memory(self, pool: str) -> Memory:
+        """Return what the last tick left to remember; an empty one at first."""
+        ...
+
+    def pause(self, pool: str, at: datetime) -> Pause | None:
+        """Return the pause that holds at the instant *at*, if any."""
+        ...
+
+    def set_pause(self, pool: str, pause: Pause | None) -> None:
+        """Set or lift a pause."""
+        ...
+
+    def record(self, tick: TickRecord, memory: Memory) -> None:
+        """Keep a tick, and what the next one must know."""
+        ...
+
+    def ticks(self, pool: str, limit: int) -> Sequence[TickRecord]:
+        """Return the last ticks, newest first."""
+        ...

@@ -1,0 +1,151 @@
+"""From a file to settings: read, check everything, and say all that is wrong at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from bridge.settings import document
+from bridge.settings.errors import Problem, SettingsError
+from bridge.settings.model import Around, Pool, Section, Settings
+from bridge.settings.policy import tail
+
+_LATER = frozenset({"signals", "tenants", "rebalance", "from", "to", "cap"})
+"""Keys that designs and later versions have."""
+_KNOWN_KEYS = frozenset(key for section in Section.__subclasses__() for key in section.model_fields)
+_REMEDIES = {
+    "missing": "add it",
+    "string_type": "write text, in quotes",
+    "int_type": "write a whole number, without quotes",
+    "float_type": "write a number, without quotes",
+    "finite_number": "write a number",
+    "greater_than": "raise it above {gt}",
+    "greater_than_equal": "raise it to {ge} or more",
+    "less_than_equal": "lower it to {le} or less",
+    "literal_error": "use {expected}",
+    "enum": "use {expected}",
+    "union_tag_invalid": "use {expected_tags}",
+    "union_tag_not_found": "add kind",
+    "too_short": "add one",
+    "string_too_short": "write some text",
+    "dict_type": "write keys and values below it",
+    "model_type": "write keys and values below it",
+    "tuple_type": "write a list: a line with - for each entry",
+    "path_type": "write a path, in quotes",
+}
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@|(password=)[^&\s'\"]*", re.IGNORECASE)
+
+
+def load(path: Path | str) -> Settings:
+    """Read the settings file at *path*; raise SettingsError with every problem."""
+    file = Path(path).absolute()
+    found = document.read(file)
+    return parse(found.values, file=file, problems=found.problems)
+
+
+def parse(values: Any, *, file: Path, problems: tuple[Problem, ...] = ()) -> Settings:
+    """Make settings of plain values that *file* has; raise SettingsError with *problems* and every other one."""
+    values = {} if values is None else values
+    try:
+        settings = Settings.model_validate(values, context=_around(values, file.parent))
+    except ValidationError as error:
+        raise SettingsError(file, problems + _problems(values, error)) from error
+    if problems:
+        raise SettingsError(file, problems)
+    return settings
+
+
+def _around(values: Any, directory: Path) -> Around:
+    """Gather what settings refer to, from values that may still be wrong."""
+    clusters = frozenset(name for name, _ in _entries(_part(_part(values, "yarn"), "clusters")))
+    names = tuple(
+        name for _, window in _entries(_part(values, "windows")) if isinstance(name := _part(window, "name"), str)
+    )
+    bare = Around(directory=directory, clusters=clusters)
+    tick_s = _part(values, "tick_s")
+    is_number = isinstance(tick_s, int | float) and not isinstance(tick_s, bool) and 0 < tick_s <= 300
+    tails = {
+        name: _tail(pool, bare, float(tick_s) if is_number else Settings.model_fields["tick_s"].default)
+        for name, pool in _entries(_part(values, "pools"))
+    }
+    return Around(directory=directory, clusters=clusters, tail_by_pool=tails, window_names=names)
+
+
+def _tail(values: Any, around: Around, tick_s: float) -> timedelta | None:
+    """Return the tail of a pool, or None if the pool is wrong."""
+    try:
+        return tail(Pool.model_validate(values, context=around), tick_s=tick_s)
+    except ValidationError:
+        return None
+
+
+def _part(values: Any, key: str) -> Any:
+    """Return what *values* has under *key*, if it has keys."""
+    return values.get(key) if isinstance(values, Mapping) else None
+
+
+def _entries(values: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what a mapping or a list has, with its key or place."""
+    if isinstance(values, Mapping):
+        yield from values.items()
+    elif isinstance(values, list):
+        yield from enumerate(values)
+
+
+def _problems(values: Any, error: ValidationError) -> tuple[Problem, ...]:
+    """Translate pydantic's errors; a list whose entries were all refused doesn't count as too short as well."""
+    details = error.errors(include_url=False)
+    return tuple(_problem(values, detail) for detail in details if detail["type"] != "too_short" or not detail["input"])
+
+
+def _problem(values: Any, detail: ErrorDetails) -> Problem:
+    """Translate one of pydantic's errors."""
+    kind, words = detail["type"], detail.get("ctx", {})
+    key, why = _key(values, detail["loc"]), detail["msg"]
+    return Problem(
+        key=key,
+        value=None if kind == "missing" else _shown(detail["input"]),
+        why={"extra_forbidden": "isn't a key of this version", "missing": "is missing"}.get(
+            kind, why[0].lower() + why[1:]
+        ),
+        remedy=_unknown_key(key) if kind == "extra_forbidden" else _remedy(kind, words),
+    )
+
+
+def _remedy(kind: str, words: Mapping[str, Any]) -> str:
+    """Say what to do about an error of *kind*."""
+    return str(words["remedy"]) if "remedy" in words else _REMEDIES.get(kind, "correct it").format_map(words)
+
+
+def _unknown_key(key: str) -> str:
+    """Say what to do about a key that isn't known."""
+    name = key.rpartition(".")[2]
+    if name in _LATER:
+        return "remove it: a later version will have it"
+    near = get_close_matches(name, _KNOWN_KEYS, n=1)
+    return f"did you mean {near[0]}?" if near else "remove it, or look for a misspelling"
+
+
+def _key(values: Any, location: tuple[int | str, ...]) -> str:
+    """Write pydantic's location as the file has it: without the names of a union's members and ``[key]``."""
+    path, value, last = "", values, len(location) - 1
+    for place, part in enumerate(location):
+        if isinstance(part, int) and isinstance(value, list):
+            path, value = f"{path}[{part}]", value[part]
+        elif isinstance(value, Mapping) and (part in value or place == last) and part != "[key]":
+            path, value = f"{path}.{part}" if path else str(part), value.get(part)
+    return path
+
+
+def _shown(value: Any) -> str:
+    """Show a value as people may see it: short, and without passwords."""
+    plain = str(value) if isinstance(value, timedelta) else repr(value)
+    text = _PASSWORD.sub(lambda found: f"{found[1] or ''}{found[2] or ''}***{'@' if found[1] else ''}", plain)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,366 @@
+"""The settings of one bridge, as the YAML file has them: names, units, defaults and limits.
+
+Unknown keys are refused. What a value refers to outside itself (files, names of pools) arrives as ``Around``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from bridge import packaged
+from bridge.settings.kinds import (
+    Clock,
+    Count,
+    Cron,
+    DnsLabel,
+    Duration,
+    Positive,
+    Ratio,
+    ResourceManager,
+    Seconds,
+    Text,
+    YarnLabel,
+    ZoneName,
+    longest_opening,
+    refusal,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What a setting is checked against besides itself."""
+
+    directory: Path
+    """The file's: relative paths count from there."""
+    clusters: frozenset[str] = frozenset()
+    tail_by_pool: Mapping[str, timedelta | None] = field(default_factory=dict)
+    """Every pool's name, and how long its forced step takes to free the room; None where the pool is wrong itself."""
+    window_names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, info: ValidationInfo) -> Around:
+        """Take it from the validation that is under way."""
+        if not isinstance(info.context, Around):
+            raise TypeError("settings are read by bridge.settings.load or parse")
+        return info.context
+
+    def file(self, written: str | Path) -> Path:
+        """Return the absolute path of what the file calls *written*."""
+        try:
+            return self.directory / Path(written).expanduser()
+        except RuntimeError as error:
+            raise refusal("begins with the home of an unknown user", "write the directory out") from error
+
+
+class Section(BaseModel):
+    """A part of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Mode(StrEnum):
+    """What the bridge may do; it caps everything else."""
+
+    OBSERVE = "observe"
+    ADVISE = "advise"
+    ENFORCE = "enforce"
+
+
+class Store(Section):
+    """Where promises, pauses and ticks are kept."""
+
+    url: str = Field(default="sqlite:///tidebridge.db", validate_default=True, repr=False)
+    """`sqlite:///FILE`, or `postgresql+psycopg://USER@HOST/DATABASE` for more than one replica.
+
+    SQLite by default, because it needs no server. A password is better kept out of the file: libpq reads PGPASSWORD
+    and ~/.pgpass. It can't be switched off: without a journal nothing is lent.
+    """
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str, info: ValidationInfo) -> str:
+        if url.startswith("sqlite:///") and url != "sqlite:///:memory:" and len(url) > len("sqlite:///"):
+            return f"sqlite:///{Around.of(info).file(url.removeprefix('sqlite:///'))}"
+        if url.startswith("sqlite:"):
+            raise refusal("isn't a file, and promises must survive a crash", "write sqlite:///FILE")
+        if not url.startswith("postgresql+psycopg://"):
+            raise refusal(
+                "isn't a database that the journal can use",
+                "write sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE",
+            )
+        return url
+
+
+class Auth(Section):
+    """How the ResourceManager is told who asks."""
+
+    kind: Literal["simple"] = "simple"
+    """`simple`: user.name in the query. The only kind of this version."""
+    user: Text = "tidebridge"
+    """The user; must be a YARN administrator (`yarn.admin.acl`) in mode enforce. The default has a name of its own, so
+    that it can be told from people."""
+
+
+class Cluster(Section):
+    """A YARN cluster."""
+
+    resourcemanagers: tuple[ResourceManager, ...] = Field(min_length=1)
+    """Web addresses, such as http://rm1:8088; all of them where the ResourceManager is highly available."""
+    vcores_per_core: float = Field(default=1.0, gt=0, strict=True)
+    """How many vcores a core counts for in this cluster. 1 by default: a vcore is a core. Set it to what the static
+    NodeManagers do (vcores / cores)."""
+    auth: Auth = Auth()
+    """How to say who asks."""
+    connect_timeout_s: Seconds = 3.0
+    """Seconds until a connection must stand; short, because a standby is asked next."""
+    settle_s: Seconds = 45.0
+    """Seconds after a ResourceManager's start or failover in which its lists may be half full, so that a node it
+    doesn't show isn't taken for lost. NodeManagers retry every 30 s by default
+    (yarn.resourcemanager.connect.retry-interval.ms); lower both together."""
+    read_timeout_s: Seconds = 15.0
+    """Seconds of silence after which a reply is given up; a ResourceManager with thousands of nodes needs 1 or 2."""
+
+
+class Yarn(Section):
+    """YARN's side."""
+
+    clusters: dict[Text, Cluster] = Field(min_length=1)
+    """YARN clusters by a name that pools refer to."""
+
+
+class Kubernetes(Section):
+    """Kubernetes' side: one cluster."""
+
+    context: Text | None = None
+    """The kubeconfig's context. null, the default: its current one, or the pod's own account inside a cluster."""
+    kubeconfig: Path | None = None
+    """The kubeconfig file. null, the default: KUBECONFIG or ~/.kube/config, or the pod's own account."""
+    namespace: DnsLabel = "tidebridge"
+    """Where elastic pods live. A namespace of its own by default, so that rights and quotas reach nothing else."""
+
+    @field_validator("kubeconfig")
+    @classmethod
+    def _resolve(cls, kubeconfig: Path | None, info: ValidationInfo) -> Path | None:
+        return None if kubeconfig is None else Around.of(info).file(kubeconfig)
+
+
+class Spill(Section):
+    """A node label that isn't exclusive: work comes by itself when plain nodes are full, ApplicationMasters don't."""
+
+    kind: Literal["spill"]
+    label: YarnLabel = "k8s"
+    """The node label; made if the cluster doesn't know it."""
+
+
+class Plain(Section):
+    """No label: elastic nodes are like any other. ApplicationMasters can land on them."""
+
+    kind: Literal["plain"]
+
+
+class Lenders(Section):
+    """Which Kubernetes nodes lend, and how much they keep."""
+
+    node_selector: dict[Text, str] = Field(min_length=1)
+    """Labels that a lending node must all have. No default: nothing lends that nobody has marked."""
+    basis: Literal["requests"] = "requests"
+    """What counts as taken on a lender: `requests` of its pods. The only basis of this version."""
+    margin_ratio: Ratio = 0.1
+    """Part of each lender's allocatable that is never lent (0 to 1). A tenth covers an online pod's start without
+    waiting for a drain. 0 switches it off."""
+    keep_free_cores: float = Field(default=0.0, ge=0, strict=True)
+    """Cores kept free over all lenders together; should cover what starts in one reaction (about a minute). 0, the
+    default, leaves that to the margin."""
+    keep_free_memory_mib: Count = 0
+    """MiB kept free over all lenders together. 0, the default, leaves that to the margin."""
+
+
+class NodeShape(Section):
+    """The size of one elastic node."""
+
+    vcores: Positive
+    """vcores that the NodeManager offers. No default: at least the largest container, at most what a lender has."""
+    memory_mib: Positive
+    """MiB that the NodeManager offers to containers. No default, as for vcores."""
+    overhead_millicores: Count = 250
+    """Millicores of the pod for the NodeManager itself, on top of the vcores; it idles far below that, and starting
+    containers takes the rest. 0 if the vcores are to cover it."""
+    overhead_mib: Count = 1024
+    """MiB of the pod for the NodeManager's heap, its JVM and page cache, on top of memory_mib. Twice a 512 MiB heap by
+    default; too little and the kernel kills the pod. 0 only where the pod has no memory limit."""
+
+
+class Limits(Section):
+    """How far and how fast a pool goes."""
+
+    max_nodes: Count = 100
+    """Elastic nodes at most. A bound on surprises; 0 stops new nodes, a number beyond the fleet switches it off."""
+    grow_per_tick: Positive = 10
+    """New nodes a tick at most. Up slowly: 10 pods are no burden on scheduler and registry. Raise it to switch off."""
+    cool_down_s: Count = 120
+    """Seconds of low demand until an idle node goes, and without growth after a failed start. Longer than the gap
+    between two jobs of a chain; 0 switches it off."""
+    start_timeout_s: Positive = 180
+    """Seconds until a new pod must serve; then it is deleted. Covers pulling a cached image and registering. Raise it
+    for cold pulls; it has no off."""
+    lost_timeout_s: Positive = 120
+    """Seconds that the ResourceManager may not see a node before its pod is deleted. Longer than a failover; it has no
+    off, because capacity that nobody sees must go back."""
+    reclaim_s: Positive = 60
+    """Seconds within which room that Kubernetes needs inside a window is given back. Shorter loses more work, longer
+    keeps online pods waiting; it has no off."""
+    overcommit_timeout_s: Count = 10
+    """Seconds between the forced step and the preemption of containers, which lets ApplicationMasters save their work.
+    0 preempts at once."""
+    grace_s: int = Field(default=10, strict=True, ge=1, le=15)
+    """Seconds from SIGTERM to SIGKILL for the pod, 1 to 15: an online pod waits for them. 10 suffices with log
+    aggregation on."""
+
+
+class Pool(Section):
+    """Elastic NodeManagers of one template and one YARN cluster."""
+
+    cluster: Text
+    """The YARN cluster they belong to, a key of yarn.clusters."""
+    placement: Annotated[Spill | Plain, Field(discriminator="kind")] = Spill(kind="spill")
+    """How YARN work comes to them. `{kind: spill, label: k8s}` by default, because no ApplicationMaster lands there
+    and no queue changes; `{kind: plain}` for schedulers without labels."""
+    lenders: Lenders
+    """Which Kubernetes nodes lend, and how much they keep."""
+    shape: NodeShape
+    """The size of one node."""
+    pod_template: Path = Field(default_factory=lambda: packaged.path("config/nodemanager-pod.yaml"))
+    """The pod's template. The packaged config/nodemanager-pod.yaml by default: a start, whose image must be
+    replaced."""
+    priority_class: DnsLabel = "tidebridge-elastic"
+    """The pods' PriorityClass: below -10 and never preempting. config/priorityclass.yaml makes the default one."""
+    limits: Limits = Limits()
+    """How far and how fast it goes."""
+
+    @field_validator("cluster")
+    @classmethod
+    def _check_cluster(cls, cluster: str, info: ValidationInfo) -> str:
+        known = Around.of(info).clusters
+        if cluster not in known:
+            raise refusal("isn't a key of yarn.clusters", _choice(known, "add it there"))
+        return cluster
+
+    @field_validator("pod_template")
+    @classmethod
+    def _check_template(cls, pod_template: Path, info: ValidationInfo) -> Path:
+        file = Around.of(info).file(pod_template)
+        if not file.is_file():
+            raise refusal(f"there is no file {file}", "correct the path (it counts from the settings file)")
+        return file
+
+
+class Window(Section):
+    """When one pool may lend, how much, and by when all is back."""
+
+    name: Text
+    """What it is called in plans and reports; unique."""
+    pool: Text
+    """The pool it opens, a key of pools."""
+    cron: Cron
+    """When it opens: five fields as in Unix cron, Sunday 0 or 7, on the wall clock of `timezone`."""
+    back_by: Clock
+    """By when everything is verified back: the next such time of day after the start, on the same wall clock."""
+    timezone: ZoneName
+    """The time zone of both, such as Asia/Shanghai. No default, so that a move of the bridge moves no window."""
+    max_ratio: Ratio
+    """Part of the lenders' allocatable that may be lent, what is lent already included (0 to 1). 0 lends nothing."""
+    lead: Duration = Field(default=timedelta(minutes=30), validate_default=True)
+    """From so long before back_by on, nothing new is scheduled on what must go. As long as most of your tasks run; 30m
+    by default. At least the pool's tail, so it has no off."""
+    max_extend: Duration = timedelta(0)
+    """How much longer an operator may keep it open. 0s, the default, allows no extension."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.timezone)
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str, info: ValidationInfo) -> str:
+        if Around.of(info).window_names.count(name) > 1:
+            raise refusal("is the name of more than one window", "give each a name of its own")
+        return name
+
+    @field_validator("pool")
+    @classmethod
+    def _check_pool(cls, pool: str, info: ValidationInfo) -> str:
+        known = Around.of(info).tail_by_pool
+        if pool not in known:
+            raise refusal("isn't a key of pools", _choice(known, "add it there"))
+        return pool
+
+    @field_validator("back_by")
+    @classmethod
+    def _check_back_by(cls, back_by: Clock, info: ValidationInfo) -> Clock:
+        cron = info.data.get("cron")
+        if cron is not None and not longest_opening(cron, back_by):
+            raise refusal(
+                "is when the window starts, so it has no length",
+                'set a later time; a window that never closes starts every hour: "0 * * * *"',
+            )
+        return back_by
+
+    @field_validator("lead")
+    @classmethod
+    def _check_lead(cls, lead: timedelta, info: ValidationInfo) -> timedelta:
+        tail = Around.of(info).tail_by_pool.get(info.data.get("pool", ""))
+        if tail is not None and lead < tail:
+            raise refusal(
+                f"is shorter than the pool's tail, {tail.total_seconds():g}s (overcommit_timeout_s, grace_s, two ticks "
+                "and a margin)",
+                f"set it to {tail.total_seconds():g}s or more, or lower the pool's limits",
+            )
+        if "cron" in info.data and "back_by" in info.data:
+            length = longest_opening(info.data["cron"], info.data["back_by"])
+            if lead >= length:
+                raise refusal(
+                    f"is as long as the window ({length}) or longer, so nothing would ever be lent",
+                    "shorten it, or open the window earlier",
+                )
+        return lead
+
+    @field_validator("max_extend")
+    @classmethod
+    def _check_max_extend(cls, max_extend: timedelta) -> timedelta:
+        if max_extend > timedelta(days=1):
+            raise refusal("is longer than a day", "set it to 24h or less")
+        return max_extend
+
+
+class Settings(Section):
+    """Everything that the file says."""
+
+    store: Store = Field(default_factory=dict, validate_default=True)
+    """Where promises, pauses and ticks are kept."""
+    mode: Mode = Mode.OBSERVE
+    """`observe`: compute and record. `advise`: also Events. `enforce`: act. observe by default: nothing is touched
+    before somebody has read a plan; it is also how enforcing is switched off."""
+    tick_s: float = Field(default=10.0, strict=True, gt=0, le=300)
+    """Seconds between two ticks. 10 by default: a ResourceManager's own heartbeats take 1 to 3. It has no off."""
+    yarn: Yarn
+    """YARN's side."""
+    kubernetes: Kubernetes = Kubernetes()
+    """Kubernetes' side."""
+    pools: dict[DnsLabel, Pool] = Field(min_length=1)
+    """Pools by name; the name becomes part of the pods' names."""
+    windows: tuple[Window, ...] = ()
+    """When lending is allowed. None by default, and then nothing is lent."""
+
+
+def _choice(known: Mapping[str, object] | frozenset[str], otherwise: str) -> str:
+    """Say which names there are."""
+    return f"use {' or '.join(sorted(known))}, or {otherwise}" if known else otherwise

@@ -1,0 +1,63 @@
+"""How large the simulated world is, and how quick its parts are. Every default makes a legal, small world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from bridge.core.resources import Resources, Room
+
+_LENDER = Room(cpu_millicores=16_000, memory_mib=65_536)
+_STATIC = Resources(vcores=8, memory_mib=24_576)
+_LEAST = Resources(vcores=1, memory_mib=1024)
+_MOST = Resources(vcores=16, memory_mib=65_536)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueConfig:
+    """A leaf queue below root, with the limits that CapacityScheduler puts on the default partition."""
+
+    name: str
+    capacity_ratio: float = 1.0
+    max_ratio: float = 1.0
+    am_ratio: float = 1.0
+    """The part of its maximum that ApplicationMasters may hold; one may always run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimConfig:
+    """The world before anything has happened. Times are whole simulated seconds."""
+
+    start: datetime = datetime(2026, 3, 2, tzinfo=UTC)
+    """A Monday, midnight UTC."""
+    seed: int = 1
+
+    lenders: int = 3
+    lender_size: Room = _LENDER
+    lender_labels: Mapping[str, str] = field(default_factory=lambda: {"lend": "true"})
+    pod_slots: int = 110
+    pod_ips: int = 16
+    """Addresses for NodeManager pods; a used one comes back after the others, and the pool grows when it is empty."""
+    pod_start_s: int = 1
+    pod_stop_s: int = 1
+    """From SIGTERM to the end of a pod's processes."""
+
+    static_nodes: int = 2
+    static_size: Resources = _STATIC
+    queues: tuple[QueueConfig, ...] = (QueueConfig(name="default"),)
+    minimum: Resources = _LEAST
+    maximum: Resources = _MOST
+    am_size: Resources = _LEAST
+    am_start_s: int = 2
+    """From the AM's container to its first request."""
+    nm_start_s: int = 6
+    """From a NodeManager pod that runs to its registration."""
+    expiry_s: int = 600
+    """How long the ResourceManager believes in a NodeManager that is silent."""
+    empty_lists_s: int = 2
+    """How long the lists are empty after a restart of the ResourceManager."""
+    recovery_wait_s: int = 10
+    """How long after a restart nothing new is placed."""
+    health_every_s: int = 120
+    """How often a NodeManager renews its health report."""

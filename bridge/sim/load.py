@@ -1,0 +1,120 @@
+"""Recorded load and recorded jobs, read from the two small CSV formats into values."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from zlib import crc32
+
+from bridge.core.resources import Resources
+
+TRACES = Path(__file__).parent / "traces"
+"""The traces that come with the package; see the README there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadSeries:
+    """A load between 0 and 1 at equal steps. None: no sample."""
+
+    name: str
+    first_s: int
+    """UNIX time of the first step, or 0."""
+    step_s: int
+    load: tuple[float | None, ...]
+
+    def after(self, elapsed_s: int) -> float | None:
+        """Return the load *elapsed_s* seconds after the first step; the last one holds for ever."""
+        index = min(max(elapsed_s, 0) // self.step_s, len(self.load) - 1)
+        return self.load[index]
+
+    @property
+    def length_s(self) -> int:
+        """How long the series is."""
+        return self.step_s * len(self.load)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Equal tasks; a task is one container."""
+
+    tasks: int
+    task_s: float
+    size: Resources
+    release_s: int = 0
+    """Seconds after the job's submission; counts only in a job whose stages aren't in order."""
+    label: str = ""
+    """The node label that its requests name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One application: an AM, and stages of tasks."""
+
+    id: str
+    stages: tuple[Stage, ...]
+    submit_s: int = 0
+    """Seconds from the start of the file."""
+    queue: str = "default"
+    in_order: bool = True
+    """A stage starts when the one before it is done."""
+
+    @property
+    def ideal_s(self) -> float:
+        """How long the tasks take when every one of a stage runs at once."""
+        if self.in_order:
+            return sum(stage.task_s for stage in self.stages)
+        return max((stage.release_s + stage.task_s for stage in self.stages), default=0.0)
+
+
+def load_series(path: Path) -> LoadSeries:
+    """Read a load series: columns ``timestamp_s`` and ``load``, on a regular grid."""
+    with path.open(newline="", encoding="utf-8") as lines:
+        rows = [(int(float(row["timestamp_s"])), row["load"]) for row in csv.DictReader(lines)]
+    if len(rows) < 2 or rows[1][0] <= rows[0][0]:
+        raise ValueError(f"{path}: not a series at regular steps")
+    loads = tuple(float(text) if text else None for _, text in rows)
+    return LoadSeries(name=path.stem, first_s=rows[0][0], step_s=rows[1][0] - rows[0][0], load=loads)
+
+
+def load_jobs(
+    path: Path,
+    *,
+    keep_one_in: int = 1,
+    task_scale: float = 1.0,
+    in_order: bool = True,
+    queue_of: Callable[[str], str] = lambda _: "default",
+) -> tuple[Job, ...]:
+    """Read jobs in the order of their submission, keeping one job in *keep_one_in*; fractional vcores round up."""
+    with path.open(newline="", encoding="utf-8") as lines:
+        rows = [row for row in csv.DictReader(lines) if crc32(row["job_id"].encode()) % keep_one_in == 0]
+    rows.sort(key=lambda row: row["job_id"])
+    jobs = (
+        _job(job_id, sorted(group, key=lambda row: int(row["stage"])), task_scale, in_order, queue_of(job_id))
+        for job_id, group in groupby(rows, key=lambda row: row["job_id"])
+    )
+    return tuple(sorted(jobs, key=lambda job: (job.submit_s, job.id)))
+
+
+def _job(job_id: str, rows: Iterable[dict[str, str]], task_scale: float, in_order: bool, queue: str) -> Job:
+    rows = list(rows)
+    submit_s = min(int(float(row["submit_s"])) for row in rows)
+    return Job(
+        id=job_id,
+        stages=tuple(_stage(row, submit_s, task_scale) for row in rows),
+        submit_s=submit_s,
+        queue=queue,
+        in_order=in_order,
+    )
+
+
+def _stage(row: dict[str, str], submit_s: int, task_scale: float) -> Stage:
+    return Stage(
+        tasks=int(row["n_tasks"]),
+        task_s=float(row["task_s"]) * task_scale,
+        size=Resources(vcores=math.ceil(float(row["vcores"])), memory_mib=math.ceil(float(row["mem_mb"]))),
+        release_s=int(float(row["submit_s"])) - submit_s,
+    )

@@ -1,0 +1,206 @@
+"""The scheduler: who gets the next container, and where.
+
+Queues by what they use of their capacity, applications by age; plain nodes first. What names no label spills onto the
+nodes of labels that aren't exclusive, once plain nodes have been found full and a round has passed; AMs never do. A
+container is placed only where it fits on both axes. Queues' limits bind on the default partition alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from random import Random
+
+from bridge.core.resources import NOTHING, Resources
+from bridge.sim.apps import App, QueueRun, StageRun
+from bridge.sim.clock import YARN_SCHEDULER, Timeline
+from bridge.sim.nodes import NodeManager
+
+DEFAULT = ""
+"""The partition of nodes without a label."""
+
+Place = Callable[[App, StageRun | None, NodeManager], None]
+Ask = tuple[App, StageRun | None]
+
+
+def _nowhere(app: App, _run: StageRun | None, node: NodeManager) -> None:
+    raise RuntimeError(f"nobody places {app.id} on {node.id}")
+
+
+class Scheduler:
+    """Keeps the nodes that have room, and fills them at most once a second, when something has changed."""
+
+    def __init__(
+        self, timeline: Timeline, rng: Random, apps: Mapping[int, App], queues: Mapping[str, QueueRun]
+    ) -> None:
+        self._timeline = timeline
+        self._rng = rng
+        self._apps = apps
+        self._queues = queues
+        self._is_planned = False
+        self._open: dict[str, dict[str, NodeManager]] = {}
+        self._place: Place = _nowhere
+        self.totals: dict[str, Resources] = {}
+        """Of the nodes of each partition."""
+        self.is_exclusive: dict[str, bool] = {}
+        """The labels that the cluster knows."""
+        self.closed_until = 0
+        """After a restart of the ResourceManager nothing is placed for a while."""
+
+    def place_with(self, place: Place) -> None:
+        """Name what is called for each container that gets a place."""
+        self._place = place
+
+    def join(self, node: NodeManager) -> None:
+        """Count a node in, with the total and the label that it has now."""
+        label = node.label or DEFAULT
+        self.totals[label] = self.totals.get(label, NOTHING) + node.total
+        self.touch(node)
+
+    def leave(self, node: NodeManager) -> None:
+        """Count a node out, before its total or its label changes."""
+        label = node.label or DEFAULT
+        self.totals[label] = self.totals[label] - node.total
+        self._open.get(label, {}).pop(node.id, None)
+
+    def touch(self, node: NodeManager) -> None:
+        """Look whether a node has room, after its use has changed."""
+        label = node.label or DEFAULT
+        if node.is_serving and node.used_vcores < node.total_vcores and node.used_mib < node.total_mib:
+            self._open.setdefault(label, {})[node.id] = node
+            self.wake()
+        else:
+            self._open.get(label, {}).pop(node.id, None)
+
+    def wake(self) -> None:
+        """Plan a round for the next second in which heartbeats are answered with work."""
+        if not self._is_planned and any(queue.waiting for queue in self._queues.values()):
+            self._is_planned = True
+            self._timeline.at(max(self._timeline.now + 1, self.closed_until), self._round, rank=YARN_SCHEDULER)
+
+    def _round(self) -> None:
+        self._is_planned = False
+        if self._timeline.now < self.closed_until:
+            self.wake()
+            return
+        rooms = Rooms({label: self._in_turn(nodes) for label, nodes in self._open.items() if nodes})
+        lines = [Line(queue, self._apps) for queue in self._queues.values() if queue.waiting]
+        while lines and any(self._open.values()):
+            line = min(lines, key=Line.hunger) if len(lines) > 1 else lines[0]
+            if line.head is None:
+                lines.remove(line)
+                continue
+            app, run = line.head
+            node = self._where(line.queue, app, run, rooms)
+            if node is not None:
+                self._place(app, run, node)
+                line.look_again()
+            elif run is None or run.missed_at != self._timeline.now:
+                line.give_up()
+            else:
+                line.next()
+
+    def _in_turn(self, nodes: Mapping[str, NodeManager]) -> list[NodeManager]:
+        """Put the nodes in the order of their heartbeats: a circle, entered anywhere."""
+        circle = list(nodes.values())
+        first = self._rng.randrange(len(circle))
+        return circle[first:] + circle[:first]
+
+    def _where(self, queue: QueueRun, app: App, run: StageRun | None, rooms: Rooms) -> NodeManager | None:
+        if run is None:
+            return rooms.find(DEFAULT, app.am_size) if self._is_within_limits(queue, app.am_size, is_am=True) else None
+        size, label = run.stage.size, run.stage.label
+        if label:
+            return rooms.find(label, size)
+        plain = rooms.find(DEFAULT, size) if self._is_within_limits(queue, size, is_am=False) else None
+        return plain or self._spilled(run, rooms)
+
+    def _spilled(self, run: StageRun, rooms: Rooms) -> NodeManager | None:
+        """Find a place on a label that isn't exclusive, for a request that plain nodes have turned away before."""
+        now = self._timeline.now
+        if run.missed_at is None:
+            run.missed_at = now
+            self.wake()
+        if run.missed_at >= now:
+            return None
+        shared = (label for label, is_exclusive in self.is_exclusive.items() if not is_exclusive)
+        return next((node for label in shared if (node := rooms.find(label, run.stage.size))), None)
+
+    def _is_within_limits(self, queue: QueueRun, size: Resources, *, is_am: bool) -> bool:
+        """Say whether a queue may have one more container in the default partition."""
+        limits = queue.config
+        total = self.totals.get(DEFAULT, NOTHING)
+        if (queue.used_vcores + size.vcores) > total.vcores * limits.max_ratio:
+            return False
+        if (queue.used_mib + size.memory_mib) > total.memory_mib * limits.max_ratio:
+            return False
+        am_ratio = limits.max_ratio * limits.am_ratio
+        return not is_am or not queue.am_mib or queue.am_mib + size.memory_mib <= total.memory_mib * am_ratio
+
+
+class Rooms:
+    """The nodes with room in one round. Room only shrinks in a round, so no size looks at a node twice in vain."""
+
+    def __init__(self, nodes_by_label: Mapping[str, list[NodeManager]]) -> None:
+        self._nodes = nodes_by_label
+        self._next: dict[tuple[str, Resources], int] = {}
+
+    def find(self, label: str, size: Resources) -> NodeManager | None:
+        """Return the first node of a partition where *size* fits."""
+        nodes = self._nodes.get(label)
+        if not nodes:
+            return None
+        index = self._next.get((label, size), 0)
+        while index < len(nodes):
+            node = nodes[index]
+            if (
+                node.used_vcores + size.vcores <= node.total_vcores
+                and node.used_mib + size.memory_mib <= node.total_mib
+            ):
+                break
+            index += 1
+        self._next[label, size] = index
+        return nodes[index] if index < len(nodes) else None
+
+
+class Line:
+    """What one queue asks for in one round, oldest application first. What has found no place isn't tried again."""
+
+    def __init__(self, queue: QueueRun, apps: Mapping[int, App]) -> None:
+        self.queue = queue
+        self._ams_wait = True
+        self._hopeless: set[tuple[Resources, str]] = set()
+        self._asks = self._in_order(apps)
+        self.head: Ask | None = next(self._asks, None)
+
+    def hunger(self) -> float:
+        """Return what the queue uses of its capacity: the least is served first."""
+        return self.queue.all_mib / max(self.queue.config.capacity_ratio, 1e-6)
+
+    def next(self) -> None:
+        """Turn to the next ask."""
+        self.head = next(self._asks, None)
+
+    def give_up(self) -> None:
+        """Leave out, for this round, all asks like the present one."""
+        if self.head is not None:
+            run = self.head[1]
+            if run is None:
+                self._ams_wait = False
+            else:
+                self._hopeless.add((run.stage.size, run.stage.label))
+        self.next()
+
+    def look_again(self) -> None:
+        """Stay with an ask of which something is left."""
+        if self.head is not None and (self.head[1] is None or not self.head[1].waiting):
+            self.next()
+
+    def _in_order(self, apps: Mapping[int, App]) -> Iterator[Ask]:
+        for seq in sorted(self.queue.waiting):
+            app = apps[seq]
+            if app.is_asking:
+                for run in tuple(app.open_stages):
+                    if run.waiting and (run.stage.size, run.stage.label) not in self._hopeless:
+                        yield app, run
+            elif self._ams_wait and app.am is None:
+                yield app, None

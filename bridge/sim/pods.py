@@ -1,0 +1,134 @@
+"""Kubernetes' objects as the simulated cluster holds them: nodes and pods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.core.resources import NO_ROOM, Resources, Room
+from bridge.core.snapshot import PodPhase
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+COMPONENT = "app.kubernetes.io/component"
+POOL = "tidebridge.dev/pool"
+PROMISE = "tidebridge.dev/promise"
+DEADLINE = "tidebridge.dev/deadline"
+
+NO_WORDS: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodOrder:
+    """A pod to be made, whoever asks for it: the direct port, the API over HTTP, or an online service."""
+
+    name: str
+    namespace: str
+    requests: Room
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    priority: int = 0
+    pinned_to: str | None = None
+    """The one node that its required affinity allows."""
+    selector: Mapping[str, str] = field(default_factory=dict)
+    may_preempt: bool = True
+    grace_s: int = 30
+    lives_at_most_s: int | None = None
+    """activeDeadlineSeconds."""
+    nodemanager: Resources | None = None
+    """What the NodeManager in it offers to YARN, if there is one."""
+    yarn_label: str | None = None
+    body: Mapping[str, Any] | None = None
+    """The object as it was posted."""
+
+    @property
+    def is_elastic(self) -> bool:
+        """Say whether it is one of Tidebridge's own, under the name that its labels derive."""
+        pool, promise = self.labels.get(POOL), self.labels.get(PROMISE)
+        return self.nodemanager is not None and pool is not None and self.name == elastic_name(pool, promise or "")
+
+
+def elastic_name(pool: str, promise_id: str) -> str:
+    """Return the name of a promise's pod."""
+    return f"nm-{pool}-{promise_id}"
+
+
+def elastic_labels(pool: str, promise_id: str) -> dict[str, str]:
+    """Return the labels that say whose a pod is."""
+    return {MANAGED_BY: "tidebridge", COMPONENT: "nodemanager", POOL: pool, PROMISE: promise_id}
+
+
+@dataclass(slots=True, eq=False)
+class Pod:
+    """A pod from its creation until it is off the API."""
+
+    seq: int
+    uid: str
+    order: PodOrder
+    created: int
+    is_elastic: bool
+    phase: PodPhase = PodPhase.PENDING
+    node: KubeNode | None = None
+    nominated: str | None = None
+    """Where it has preempted others, and waits for their end."""
+    bound: int | None = None
+    started: int | None = None
+    ip: str | None = None
+    deleting: int | None = None
+    grace_s: int = 0
+    waiting: str | None = None
+    """What its container waits for, or why no node takes it."""
+    message: str = ""
+    ended: str | None = None
+    """Why it is over."""
+    disruption: str | None = None
+    is_gone: bool = False
+    version: int = 0
+    json: bytes | None = None
+    """Its serialised form, as long as it doesn't change."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return self.order.namespace, self.order.name
+
+    @property
+    def holds_room(self) -> bool:
+        """Say whether it counts on its node."""
+        return self.node is not None and not self.phase.is_over and not self.is_gone
+
+
+@dataclass(slots=True, eq=False)
+class KubeNode:
+    """A node, and what the pods bound to it request."""
+
+    name: str
+    uid: str
+    allocatable: Room
+    slots: int
+    labels: dict[str, str]
+    is_ready: bool = True
+    is_cordoned: bool = False
+    pressures: set[str] = field(default_factory=set)
+    taints: list[tuple[str, str, str]] = field(default_factory=list)
+    """Key, value, effect."""
+    images_are_missing: bool = False
+    online: Room = NO_ROOM
+    elastic: Room = NO_ROOM
+    online_use_ratio: float = 0.0
+    """What online pods really use of the node's CPU."""
+    pods: dict[int, Pod] = field(default_factory=dict)
+    elastic_pods: int = 0
+    version: int = 0
+    json: bytes | None = None
+
+    @property
+    def free(self) -> Room:
+        """What no pod has requested."""
+        return self.allocatable - self.online - self.elastic
+
+    @property
+    def takes_pods(self) -> bool:
+        """Say whether the scheduler may use it."""
+        out = any(effect in {"NoSchedule", "NoExecute"} for _, _, effect in self.taints)
+        return self.is_ready and not self.is_cordoned and not self.pressures and not out

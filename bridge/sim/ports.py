@@ -1,0 +1,237 @@
+"""The simulated world as one pool's controller sees it: the ports ``Clock``, ``Yarn`` and ``Kube`` without any wire."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Literal
+
+from bridge.core.actions import CreatePod, DeletePod, ResizeNode
+from bridge.core.reasons import LenderRefusal
+from bridge.core.resources import NO_ROOM, Resources, Room
+from bridge.core.snapshot import (
+    ElasticPod,
+    KubeFacts,
+    Lender,
+    Promise,
+    WaitingContainers,
+    YarnFacts,
+    YarnNode,
+)
+from bridge.ports import Rejected, Unavailable
+from bridge.sim.nodes import NodeManager
+from bridge.sim.pods import DEADLINE, POOL, PROMISE, KubeNode, Pod, PodOrder, elastic_labels, elastic_name
+from bridge.sim.times import read_time, write_time
+from bridge.sim.world import SimWorld
+from bridge.sim.yarn import RmRefusal
+
+ELASTIC_PRIORITY = -100
+
+
+class SimYarn:
+    """The YARN cluster of a simulated world."""
+
+    def __init__(self, world: SimWorld, *, settling: timedelta = timedelta(seconds=15)) -> None:
+        self._world = world
+        self._settling = settling
+
+    def observe(self) -> YarnFacts:
+        """Read nodes, what waits, and labels."""
+        world, manager = self._world, self._world.yarn
+        with self._call("yarn.observe"):
+            started_at = world.clock.at(manager.started_at)
+            sizes, ams_waiting = self._waiting()
+            return YarnFacts(
+                started_at=started_at,
+                minimum=world.config.minimum,
+                nodes=tuple(self._node(node) for node in manager.nodes.values()),
+                waiting=sizes,
+                ams_waiting=ams_waiting,
+                labels=frozenset(manager.scheduler.is_exclusive),
+                label_by_host=MappingProxyType(dict(manager.label_by_host)),
+                is_settling=manager.started_at > 0 and world.now - started_at < self._settling,
+            )
+
+    def resize(self, act: ResizeNode) -> None:
+        """Set a node's total; refuse where custom resources would be lost."""
+        timeout = act.overcommit_timeout
+        timeout_ms = -1 if timeout is None else int(timeout / timedelta(milliseconds=1))
+        with self._call("yarn.resize"):
+            if self._world.yarn.node(act.node_id).has_gpu:
+                raise Rejected(f"a resize would drop the custom resources of {act.node_id}")
+            self._world.yarn.resize(act.node_id, act.total, timeout_ms)
+
+    def add_label(self, label: str) -> None:
+        """Make a label known, not exclusive; one that exists is left as it is."""
+        with self._call("yarn.add_label"):
+            if label not in self._world.yarn.scheduler.is_exclusive:
+                self._world.yarn.add_label(label, is_exclusive=False)
+
+    def map_label(self, host: str, label: str | None) -> None:
+        """Map a host to a label; None clears it."""
+        with self._call("yarn.map_label"):
+            self._world.yarn.map_label(host, label)
+
+    @contextmanager
+    def _call(self, name: str) -> Iterator[None]:
+        with self._world.faults.around(name):
+            if not self._world.yarn.is_up:
+                raise Unavailable("the ResourceManager is down")
+            try:
+                yield
+            except RmRefusal as error:
+                raise Rejected(str(error)) from error
+
+    def _node(self, node: NodeManager) -> YarnNode:
+        return YarnNode(
+            node_id=node.id,
+            state=node.state,
+            total=node.total,
+            used=node.used,
+            containers=len(node.containers),
+            label=node.label,
+            has_am=any(container.is_am for container in node.containers.values()),
+            has_custom_resources=node.has_gpu,
+            health_at=self._world.clock.at(self._world.yarn.health_second(node)),
+        )
+
+    def _waiting(self) -> tuple[tuple[WaitingContainers, ...], int]:
+        manager = self._world.yarn
+        if not manager.has_lists:
+            return (), 0
+        counts: Counter[tuple[Resources, str]] = Counter()
+        ams_waiting = 0
+        for queue in manager.work.queues.values():
+            for seq in queue.waiting:
+                app = manager.work.apps[seq]
+                if app.waits_for_am:
+                    ams_waiting += 1
+                    continue
+                for run in app.open_stages:
+                    if run.waiting:
+                        counts[run.stage.size, run.stage.label] += run.waiting
+        sizes = (
+            WaitingContainers(vcores=size.vcores, memory_mib=size.memory_mib, label=label, count=count)
+            for (size, label), count in counts.items()
+        )
+        return tuple(sorted(sizes)), ams_waiting
+
+
+class SimKube:
+    """The Kubernetes cluster of a simulated world, for one pool."""
+
+    def __init__(
+        self,
+        world: SimWorld,
+        pool: str,
+        *,
+        node_selector: Mapping[str, str] | None = None,
+        namespace: str = "tidebridge",
+        basis: Literal["requests", "usage"] = "requests",
+        priority: int = ELASTIC_PRIORITY,
+    ) -> None:
+        self._world = world
+        self._pool = pool
+        self._selector = dict(world.config.lender_labels if node_selector is None else node_selector)
+        self._namespace = namespace
+        self._basis = basis
+        self._priority = priority
+
+    def observe(self) -> KubeFacts:
+        """Read lenders and this pool's pods."""
+        kube, wanted = self._world.kube, self._selector.items()
+        with self._world.faults.around("kube.observe"):
+            claimed = [pod for pod in kube.elastic.values() if pod.order.labels.get(POOL) == self._pool]
+            waiting = (pod.order.requests for pod in kube.pending if not pod.is_elastic)
+            return KubeFacts(
+                lenders=tuple(self._lender(node) for node in kube.nodes.values() if wanted <= node.labels.items()),
+                pods=tuple(self._pod(pod) for pod in claimed if self._is_ours(pod)),
+                online_waiting=sum(waiting, NO_ROOM),
+                impostors=tuple(pod.order.name for pod in claimed if not self._is_ours(pod)),
+            )
+
+    def create(self, act: CreatePod, promise: Promise) -> None:
+        """Make the pod of a promise; if it is there already, nothing happens."""
+        annotations = {} if promise.deadline is None else {DEADLINE: write_time(promise.deadline)}
+        order = PodOrder(
+            name=elastic_name(self._pool, act.promise_id),
+            namespace=self._namespace,
+            requests=act.requests,
+            labels=elastic_labels(self._pool, act.promise_id),
+            annotations=annotations,
+            priority=self._priority,
+            pinned_to=act.lender,
+            may_preempt=False,
+            grace_s=int(act.grace.total_seconds()),
+            lives_at_most_s=max(1, int(act.lives_at_most.total_seconds())),
+            nodemanager=act.shape,
+            yarn_label=act.label,
+        )
+        with self._world.faults.around("kube.create"):
+            if (order.namespace, order.name) not in self._world.kube.pods:
+                self._world.kube.create(order)
+
+    def delete(self, act: DeletePod) -> None:
+        """Delete the pod with this uid; if it is gone already, nothing happens."""
+        name = elastic_name(self._pool, act.promise_id)
+        with self._world.faults.around("kube.delete"):
+            pod = self._world.kube.pods.get((self._namespace, name))
+            if pod is not None and pod.uid == act.uid:
+                self._world.kube.delete(*pod.key, uid=act.uid, grace_s=int(act.grace.total_seconds()))
+
+    def tell(self, reason: str, message: str) -> None:
+        """Leave an Event."""
+        with self._world.faults.around("kube.tell"):
+            self._world.kube.events.append((self._world.timeline.now, reason, message))
+
+    def _is_ours(self, pod: Pod) -> bool:
+        return pod.is_elastic and pod.order.namespace == self._namespace
+
+    def _lender(self, node: KubeNode) -> Lender:
+        online = node.online
+        if self._basis == "usage":
+            used = int(-(-node.online_use_ratio * node.allocatable.cpu_millicores // 1))
+            online = Room(cpu_millicores=used, memory_mib=node.online.memory_mib)
+        return Lender(
+            name=node.name,
+            allocatable=node.allocatable,
+            online=online,
+            pod_slots=max(0, node.slots - (len(node.pods) - node.elastic_pods)),
+            refusal=_refusal(node) if self._selector else LenderRefusal.UNKNOWN_ROLE,
+        )
+
+    def _pod(self, pod: Pod) -> ElasticPod:
+        clock, order = self._world.clock, pod.order
+        return ElasticPod(
+            name=order.name,
+            uid=pod.uid,
+            promise_id=order.labels[PROMISE],
+            lender=order.pinned_to or "",
+            requests=order.requests,
+            shape=order.nodemanager or Resources(vcores=0, memory_mib=0),
+            phase=pod.phase,
+            deadline=read_time(order.annotations.get(DEADLINE)),
+            created_at=clock.at(pod.created),
+            node=None if pod.node is None else pod.node.name,
+            ip=pod.ip,
+            deleting_since=None if pod.deleting is None else clock.at(pod.deleting),
+            trouble=pod.ended or _trouble(pod),
+        )
+
+
+def _trouble(pod: Pod) -> str | None:
+    return None if pod.waiting == "ContainerCreating" else pod.waiting
+
+
+def _refusal(node: KubeNode) -> LenderRefusal | None:
+    reasons = (
+        (LenderRefusal.CORDONED, node.is_cordoned),
+        (LenderRefusal.NOT_READY, not node.is_ready),
+        (LenderRefusal.PRESSURE, bool(node.pressures)),
+        (LenderRefusal.TAINT, any(effect in {"NoSchedule", "NoExecute"} for _, _, effect in node.taints)),
+        (LenderRefusal.NO_POD_SLOTS, len(node.pods) >= node.slots),
+    )
+    return next((reason for reason, applies in reasons if applies), None)

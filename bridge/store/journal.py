@@ -1,0 +1,175 @@
+"""The journal in SQL: each method is one transaction, committed before it returns.
+
+What a promise or a tick means is decided elsewhere; here it is only kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.orm import Session
+
+from bridge.core.snapshot import Memory, Pause, Promise
+from bridge.ports.errors import JournalUnavailable
+from bridge.ports.journal import TickRecord
+from bridge.store.engine import connect, for_writing
+from bridge.store.failures import as_unavailable, unavailable
+from bridge.store.schema import check_schema
+from bridge.store.tables import FactRow, MemoryRow, PauseRow, PromiseRow, TickRow
+
+_AT_ONCE = 1000
+"""How many facts are asked for in one statement; databases bound the number of its parameters."""
+
+
+class SqlJournal:
+    """``bridge.ports.Journal`` in a database whose tables are there; made by ``open_journal``. Threads may share it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writing_engine = for_writing(engine)
+
+    def promises(self, pool: str) -> tuple[Promise, ...]:
+        """Return every promise that isn't over, oldest first."""
+        query = select(PromiseRow).where(PromiseRow.pool == pool, PromiseRow.is_over.is_(False))
+        with self._reading() as session:
+            rows = session.scalars(query.order_by(PromiseRow.made_at, PromiseRow.id)).all()
+            try:
+                return tuple(row.value() for row in rows)
+            except ValueError as error:
+                raise unavailable(self._engine.url, str(error), "install the Tidebridge that wrote it") from error
+
+    def save(self, *promises: Promise) -> None:
+        """Write promises, durably and all or none, before the side effects that they stand for."""
+        with self._writing() as session:
+            for promise in promises:
+                session.merge(PromiseRow.of(promise))
+
+    def memory(self, pool: str) -> Memory:
+        """Return what the last tick left to remember; an empty one at first."""
+        with self._reading() as session:
+            row = session.get(MemoryRow, pool)
+            return Memory() if row is None else row.value()
+
+    def pause(self, pool: str, at: datetime) -> Pause | None:
+        """Return the pause that holds at the instant *at*, if any; its end is exclusive."""
+        with self._reading() as session:
+            row = session.get(PauseRow, pool)
+            return row.value() if row is not None and at < row.until else None
+
+    def set_pause(self, pool: str, pause: Pause | None) -> None:
+        """Set or lift a pause; a new one replaces the old."""
+        with self._writing() as session:
+            if pause is None:
+                session.execute(delete(PauseRow).where(PauseRow.pool == pool))
+            else:
+                session.merge(PauseRow(pool=pool, until=pause.until, why=pause.why))
+
+    def record(self, tick: TickRecord, memory: Memory) -> None:
+        """Keep a tick, and what the next one must know."""
+        body_by_section = {name: _canonical(value) for name, value in tick.sections.items()}
+        digest_by_section = {name: _digest(body) for name, body in body_by_section.items()}
+        with self._writing() as session:
+            for name, body in body_by_section.items():
+                _keep(session, digest_by_section[name], body, tick.at)
+            session.add(
+                TickRow(
+                    id=tick.id,
+                    pool=tick.pool,
+                    at=tick.at,
+                    took_ms=tick.took_ms,
+                    mode=tick.mode,
+                    digest_by_section=digest_by_section,
+                )
+            )
+            session.merge(MemoryRow.of(tick.pool, memory))
+
+    def ticks(self, pool: str, limit: int) -> Sequence[TickRecord]:
+        """Return the last ticks, newest first."""
+        query = select(TickRow).where(TickRow.pool == pool).order_by(TickRow.at.desc(), TickRow.number.desc())
+        with self._reading() as session:
+            rows = session.scalars(query.limit(limit)).all()
+            facts = _facts(session, {digest for row in rows for digest in row.digest_by_section.values()})
+            return tuple(_tick(row, facts) for row in rows)
+
+    def prune(self, before: datetime) -> int:
+        """Forget ticks older than *before*, and facts that no tick since has; return how many ticks went."""
+        with self._writing() as session:
+            gone = session.execute(delete(TickRow).where(TickRow.at < before).returning(TickRow.number)).all()
+            session.execute(delete(FactRow).where(FactRow.last_at < before))
+            return len(gone)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        """Open a session that only reads: on SQLite it doesn't wait for a writer."""
+        with as_unavailable(self._engine.url), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        """Open a session that commits at its end, or leaves everything as it was."""
+        with as_unavailable(self._engine.url), Session(self._writing_engine) as session, session.begin():
+            yield session
+
+
+def open_journal(url: str, *, timeout_s: float = 5.0) -> SqlJournal:
+    """Open the journal at *url*; raise JournalUnavailable, with a remedy, if it can't be used.
+
+    No later call waits longer than about *timeout_s* for a lock, a connection or a statement.
+    """
+    engine = connect(url, timeout_s=timeout_s)
+    try:
+        check_schema(engine)
+    except JournalUnavailable:
+        engine.dispose()
+        raise
+    return SqlJournal(engine)
+
+
+def _canonical(value: Any) -> str:
+    """Write a plain JSON value in the one way that makes equal values equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _digest(body: str) -> str:
+    """Name a content."""
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _keep(session: Session, digest: str, body: str, at: datetime) -> None:
+    """Store a fact unless it is there, and say that a tick at *at* has it."""
+    fact = session.get(FactRow, digest)
+    if fact is None:
+        session.add(FactRow(digest=digest, body=body, last_at=at))
+        session.flush()
+    else:
+        fact.last_at = max(fact.last_at, at)
+
+
+def _facts(session: Session, digests: Iterable[str]) -> Mapping[str, Any]:
+    """Read facts by digest."""
+    wanted = sorted(digests)
+    parts = (wanted[first : first + _AT_ONCE] for first in range(0, len(wanted), _AT_ONCE))
+    rows = (row for part in parts for row in session.scalars(select(FactRow).where(FactRow.digest.in_(part))))
+    return {row.digest: row.value() for row in rows}
+
+
+def _tick(row: TickRow, facts: Mapping[str, Any]) -> TickRecord:
+    """Make the record of a row."""
+    return TickRecord(
+        id=row.id,
+        pool=row.pool,
+        at=row.at,
+        took_ms=row.took_ms,
+        mode=row.mode,
+        sections={name: facts[digest] for name, digest in row.digest_by_section.items()},
+    )

@@ -1,0 +1,211 @@
+"""The tables, as ORM classes that nothing outside this package sees, and how their rows become the core's values.
+
+Change them together with a new revision in ``migrations/versions``; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Dialect, Index, LargeBinary, MetaData
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import DateTime, TypeDecorator
+
+from bridge.core.lifecycle import State
+from bridge.core.reasons import Reason
+from bridge.core.resources import Resources, Room, Shape
+from bridge.core.snapshot import Memory, Pause, Promise, WaitingContainers
+
+
+class UtcInstant(TypeDecorator[datetime]):
+    """An aware instant, to the microsecond; SQLite, which knows no time zones, keeps it as UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Turn an aware instant into UTC; a naive one is a bug of the caller."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Turn what the database gives into an aware instant."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class CompressedJson(TypeDecorator[str]):
+    """JSON text, deflated: what is seen of a large fleet is a megabyte a tick, and mostly the same words."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
+        """Deflate the text."""
+        return None if value is None else zlib.compress(value.encode())
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Inflate the text."""
+        return None if value is None else zlib.decompress(value).decode()
+
+
+class Base(DeclarativeBase):
+    """The tables' metadata."""
+
+    metadata = MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"})
+    type_annotation_map = {datetime: UtcInstant}  # noqa: RUF012
+
+
+class PromiseRow(Base):
+    """One elastic node. Rows of promises that are over stay: they tell what was lent."""
+
+    __tablename__ = "promise"
+    __table_args__ = (Index(None, "pool", "is_over"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    pool: Mapped[str]
+    lender: Mapped[str]
+    vcores: Mapped[int]
+    memory_mib: Mapped[int]
+    pod_cpu_millicores: Mapped[int]
+    pod_memory_mib: Mapped[int]
+    state: Mapped[str]
+    made_at: Mapped[datetime]
+    since: Mapped[datetime]
+    deadline: Mapped[datetime | None]
+    reason: Mapped[str]
+    pod_uid: Mapped[str | None]
+    node_id: Mapped[str | None]
+    served: Mapped[bool]
+    armed_at: Mapped[datetime | None]
+    label_host: Mapped[str | None]
+    is_over: Mapped[bool]
+
+    @classmethod
+    def of(cls, promise: Promise) -> PromiseRow:
+        """Make the row of *promise*."""
+        return cls(
+            id=promise.id,
+            pool=promise.pool,
+            lender=promise.lender,
+            vcores=promise.shape.yarn.vcores,
+            memory_mib=promise.shape.yarn.memory_mib,
+            pod_cpu_millicores=promise.shape.pod.cpu_millicores,
+            pod_memory_mib=promise.shape.pod.memory_mib,
+            state=promise.state.value,
+            made_at=promise.made_at,
+            since=promise.since,
+            deadline=promise.deadline,
+            reason=promise.reason.value,
+            pod_uid=promise.pod_uid,
+            node_id=promise.node_id,
+            served=promise.served,
+            armed_at=promise.armed_at,
+            label_host=promise.label_host,
+            is_over=promise.is_over,
+        )
+
+    def value(self) -> Promise:
+        """Make the promise of this row; raise ValueError for a state or reason of another version."""
+        return Promise(
+            id=self.id,
+            pool=self.pool,
+            lender=self.lender,
+            shape=Shape(
+                yarn=Resources(vcores=self.vcores, memory_mib=self.memory_mib),
+                pod=Room(cpu_millicores=self.pod_cpu_millicores, memory_mib=self.pod_memory_mib),
+            ),
+            state=State(self.state),
+            made_at=self.made_at,
+            since=self.since,
+            deadline=self.deadline,
+            reason=Reason(self.reason),
+            pod_uid=self.pod_uid,
+            node_id=self.node_id,
+            served=self.served,
+            armed_at=self.armed_at,
+            label_host=self.label_host,
+        )
+
+
+class MemoryRow(Base):
+    """What a pool's last tick left for the next."""
+
+    __tablename__ = "memory"
+
+    pool: Mapped[str] = mapped_column(primary_key=True)
+    waiting: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    surplus_since: Mapped[datetime | None]
+    failed_start_at: Mapped[datetime | None]
+
+    @classmethod
+    def of(cls, pool: str, memory: Memory) -> MemoryRow:
+        """Make the row of *memory*."""
+        return cls(
+            pool=pool,
+            waiting=None if memory.waiting is None else [asdict(entry) for entry in memory.waiting],
+            surplus_since=memory.surplus_since,
+            failed_start_at=memory.failed_start_at,
+        )
+
+    def value(self) -> Memory:
+        """Make the memory of this row."""
+        return Memory(
+            waiting=None if self.waiting is None else tuple(WaitingContainers(**entry) for entry in self.waiting),
+            surplus_since=self.surplus_since,
+            failed_start_at=self.failed_start_at,
+        )
+
+
+class PauseRow(Base):
+    """An operator's pause of one pool."""
+
+    __tablename__ = "pause"
+
+    pool: Mapped[str] = mapped_column(primary_key=True)
+    until: Mapped[datetime]
+    why: Mapped[str]
+
+    def value(self) -> Pause:
+        """Make the pause of this row."""
+        return Pause(until=self.until, why=self.why)
+
+
+class TickRow(Base):
+    """One tick; its sections are facts."""
+
+    __tablename__ = "tick"
+    __table_args__ = (Index(None, "pool", "at"), Index(None, "at"))
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    """Tells the order of ticks of one instant."""
+    id: Mapped[str]
+    pool: Mapped[str]
+    at: Mapped[datetime]
+    took_ms: Mapped[int]
+    mode: Mapped[str]
+    digest_by_section: Mapped[dict[str, str]] = mapped_column(JSON)
+
+
+class FactRow(Base):
+    """A section's content, stored once however many ticks have it."""
+
+    __tablename__ = "fact"
+    __table_args__ = (Index(None, "last_at"),)
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[str] = mapped_column(CompressedJson)
+    last_at: Mapped[datetime]
+    """The instant of the last tick that has it; when that tick is pruned, so is this."""
+
+    def value(self) -> Any:
+        """Make the section's plain JSON value."""
+        return json.loads(self.body)

@@ -1,0 +1,85 @@
+"""Reads a whole Kubernetes cluster at the cost of its changes, and makes and removes NodeManager pods in it.
+
+    api = connect(context="prod")
+    with FleetWatch(api, namespace="tidebridge") as fleet:
+        fleet.wait_synced(60)
+        rooms = lenders(fleet.view(), node_selector={"lend": "true"}, tolerations=template.tolerations)
+    pod = KubePool(api, "tidebridge").create_pod(render(template, order))
+
+It decides nothing about how much to lend, and knows nothing of YARN.
+"""
+
+from k8s_pool.amounts import ZERO, KubeAmount
+from k8s_pool.api import KubeApi, connect
+from k8s_pool.errors import (
+    AlreadyExists,
+    BadKubeconfig,
+    Forbidden,
+    KubeError,
+    KubeUnavailable,
+    QuotaRefused,
+    Refused,
+    TemplateError,
+)
+from k8s_pool.fleet import FleetState, FleetView, Freshness, NamespaceLoad, NodeLoad
+from k8s_pool.identity import Identity, pod_name
+from k8s_pool.lenders import LenderRefusal, LenderRoom, Toleration, lenders
+from k8s_pool.parse import parse_node, parse_pod
+from k8s_pool.pool import EventType, KubePool, ServerVersion
+from k8s_pool.quantity import QuantityError
+from k8s_pool.reflector import Pace
+from k8s_pool.render import PodOrder, render
+from k8s_pool.rights import MissingRight
+from k8s_pool.template import PodTemplate, load
+from k8s_pool.transport import Reply, Request, Timeouts, Transport
+from k8s_pool.views import NodeView, PodKey, PodPhase, PodView, Taint
+from k8s_pool.watch import FleetWatch, read_fleet
+
+__all__ = [
+    "ZERO",
+    "AlreadyExists",
+    "BadKubeconfig",
+    "EventType",
+    "FleetState",
+    "FleetView",
+    "FleetWatch",
+    "Forbidden",
+    "Freshness",
+    "Identity",
+    "KubeAmount",
+    "KubeApi",
+    "KubeError",
+    "KubePool",
+    "KubeUnavailable",
+    "LenderRefusal",
+    "LenderRoom",
+    "MissingRight",
+    "NamespaceLoad",
+    "NodeLoad",
+    "NodeView",
+    "Pace",
+    "PodKey",
+    "PodOrder",
+    "PodPhase",
+    "PodTemplate",
+    "PodView",
+    "QuantityError",
+    "QuotaRefused",
+    "Refused",
+    "Reply",
+    "Request",
+    "ServerVersion",
+    "Taint",
+    "TemplateError",
+    "Timeouts",
+    "Toleration",
+    "Transport",
+    "connect",
+    "lenders",
+    "load",
+    "parse_node",
+    "parse_pod",
+    "pod_name",
+    "read_fleet",
+    "render",
+]

@@ -1,0 +1,127 @@
+"""Raw JSON of a node or a pod becomes the slim view of it; nothing of the raw object is kept."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from k8s_pool import quantity
+from k8s_pool.amounts import KubeAmount
+from k8s_pool.identity import EVICTION_PRIORITY, PREFIX, Identity, identity_of
+from k8s_pool.pod_requests import pod_requests
+from k8s_pool.views import NO_WORDS, NodeView, PodPhase, PodView, Taint, read_time
+
+_BASIC = frozenset({"cpu", "memory", "ephemeral-storage", "pods"})
+_PHASES = {phase.value: phase for phase in PodPhase}
+
+
+def parse_node(node: Mapping[str, Any]) -> NodeView:
+    """Return the view of a raw node. Absent conditions mean not ready; absent amounts mean none."""
+    meta, spec, status = node["metadata"], node.get("spec") or {}, node.get("status") or {}
+    truths = {entry["type"]: entry.get("status") == "True" for entry in status.get("conditions") or ()}
+    allocatable = status.get("allocatable") or {}
+    return NodeView(
+        name=meta["name"],
+        uid=meta.get("uid", ""),
+        labels=MappingProxyType(meta.get("labels") or {}),
+        allocatable=_allocatable(allocatable),
+        pod_slots=quantity.units_down(allocatable.get("pods", "0")),
+        is_ready=truths.pop("Ready", False),
+        pressures=frozenset(kind for kind, is_true in truths.items() if is_true),
+        is_unschedulable=bool(spec.get("unschedulable")),
+        taints=tuple(_taint(raw) for raw in spec.get("taints") or ()),
+        deleting_since=_deleting_since(meta),
+    )
+
+
+def parse_pod(pod: Mapping[str, Any], *, home: str) -> PodView:
+    """Return the view of a raw pod; *home* is the namespace of Tidebridge's own pods."""
+    meta, spec, status = pod["metadata"], pod["spec"], pod.get("status") or {}
+    labels = meta.get("labels") or NO_WORDS
+    identity = identity_of(meta["name"], labels, is_home=meta["namespace"] == home)
+    is_claimed = identity is not Identity.NONE
+    conditions = status.get("conditions") or ()
+    containers = status.get("containerStatuses") or ()
+    return PodView(
+        name=meta["name"],
+        namespace=meta["namespace"],
+        uid=meta.get("uid", ""),
+        node=spec.get("nodeName"),
+        phase=_PHASES.get(status.get("phase", ""), PodPhase.UNKNOWN),
+        labels=_shared(tuple(labels.items())),
+        annotations=_own(meta.get("annotations") or NO_WORDS) if is_claimed else NO_WORDS,
+        requests=pod_requests(pod),
+        priority=spec.get("priority") or 0,
+        ip=status.get("podIP"),
+        is_ready=any(c["type"] == "Ready" and c["status"] == "True" for c in conditions),
+        created_at=read_time(meta.get("creationTimestamp")),
+        deleting_since=_deleting_since(meta),
+        unschedulable_reason=None if spec.get("nodeName") else _unschedulable(conditions),
+        waiting_reason=_waiting(containers, status.get("initContainerStatuses") or ()),
+        ended_reason=status.get("reason") or _terminated(containers),
+        disruption_reason=_disruption(conditions),
+        restarts=sum(c.get("restartCount", 0) for c in containers),
+        identity=identity,
+    )
+
+
+def _allocatable(raw: Mapping[str, str]) -> KubeAmount:
+    extended = {name: quantity.units_down(text) for name, text in raw.items() if name not in _BASIC}
+    return KubeAmount(
+        cpu_millicores=quantity.cpu_millicores_down(raw.get("cpu", "0")),
+        memory_mib=quantity.mib_down(raw.get("memory", "0")),
+        ephemeral_mib=quantity.mib_down(raw.get("ephemeral-storage", "0")),
+        extended=MappingProxyType({name: count for name, count in extended.items() if count}),
+    )
+
+
+def _taint(raw: Mapping[str, Any]) -> Taint:
+    return Taint(key=raw["key"], value=raw.get("value") or "", effect=raw.get("effect") or "")
+
+
+def _deleting_since(meta: Mapping[str, Any]) -> datetime | None:
+    """Return when deletion was asked: deletionTimestamp is that time and the grace period."""
+    ends_at = read_time(meta.get("deletionTimestamp"))
+    return ends_at and ends_at - timedelta(seconds=meta.get("deletionGracePeriodSeconds") or 0)
+
+
+def _own(annotations: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(
+        {key: text for key, text in annotations.items() if key.startswith(PREFIX) or key == EVICTION_PRIORITY}
+    )
+
+
+@lru_cache(maxsize=16_384)
+def _shared(labels: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Return one mapping for equal labels: the replicas of a workload share theirs."""
+    return MappingProxyType(dict(labels))
+
+
+def _unschedulable(conditions: Sequence[Mapping[str, Any]]) -> str | None:
+    for condition in conditions:
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return f"{condition.get('reason') or 'Unschedulable'}: {condition.get('message') or ''}".rstrip(": ")
+    return None
+
+
+def _waiting(*groups: Sequence[Mapping[str, Any]]) -> str | None:
+    for container in (entry for group in groups for entry in group):
+        if waiting := (container.get("state") or {}).get("waiting"):
+            return waiting.get("reason") or "Waiting"
+    return None
+
+
+def _terminated(containers: Sequence[Mapping[str, Any]]) -> str | None:
+    for container in containers:
+        for state in (container.get("state") or {}, container.get("lastState") or {}):
+            if terminated := state.get("terminated"):
+                return terminated.get("reason") or f"exit code {terminated.get('exitCode')}"
+    return None
+
+
+def _disruption(conditions: Sequence[Mapping[str, Any]]) -> str | None:
+    for condition in conditions:
+        if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
+            return condition.get("reason") or "DisruptionTarget"
+    return None

@@ -1,0 +1,96 @@
+# shellcheck shell=bash disable=SC2034,SC2054  # COMMAND is for the caller; commas inside options
+# Every service of the lab: the command that is it, and how to tell that it works.
+
+# Those of the second wave need those of the first.
+FIRST_WAVE=(etcd apiserver containerd-node-1 containerd-node-2 rm)
+SECOND_WAVE=(controller-manager scheduler kubelet-node-1 kubelet-node-2 static-nm)
+SERVICES=("${FIRST_WAVE[@]}" "${SECOND_WAVE[@]}")
+
+kubectl() { in_lab "$KUBECTL" --kubeconfig "$KUBECONFIG_ADMIN" "$@"; }
+ask() { in_lab curl -sfk --max-time 2 "$1"; }
+
+# NAME: set COMMAND.
+set_command() {
+  case $1 in
+    etcd) set_etcd_command ;;
+    apiserver) set_apiserver_command ;;
+    controller-manager) set_controller_manager_command ;;
+    scheduler) COMMAND=("$KUBERNETES_DIR/bin/kube-scheduler" "--kubeconfig=$KUBECONFIG_ADMIN" --leader-elect=false) ;;
+    containerd-*) COMMAND=(containerd -c "$STATE/${1#containerd-}/containerd.toml") ;;
+    kubelet-*) set_kubelet_command "${1#kubelet-}" ;;
+    rm) set_java_command 512 org.apache.hadoop.yarn.server.resourcemanager.ResourceManager ;;
+    static-nm) set_static_nodemanager_command ;;
+    *) die "no service $1; there are: ${SERVICES[*]}" ;;
+  esac
+}
+
+is_healthy() {
+  case $1 in
+    etcd) ask http://127.0.0.1:2379/health | grep -q true ;;
+    apiserver) kubectl get --raw /readyz --request-timeout=2s ;;
+    controller-manager) ask https://127.0.0.1:10257/healthz ;;
+    scheduler) ask https://127.0.0.1:10259/healthz ;;
+    containerd-*) ctr --timeout 2s --address "$STATE/${1#containerd-}/containerd.sock" version ;;
+    kubelet-*) is_node_ready "${1#kubelet-}" ;;
+    rm) ask "$RM_WEB/ws/v1/cluster/info" | grep -q '"haState":"ACTIVE"' ;;
+    static-nm) is_static_nodemanager_registered ;;
+  esac
+}
+
+is_node_ready() {
+  ask "http://127.0.0.1:${KUBELET_HEALTH_PORT[$1]}/healthz" &&
+    kubectl wait --for=condition=Ready "node/$1" --timeout=1s
+}
+
+is_static_nodemanager_registered() {
+  ask "http://$GATEWAY:8042/ws/v1/node/info" &&
+    ask "$RM_WEB/ws/v1/cluster/nodes/$GATEWAY:8041" | grep -q '"state":"RUNNING"'
+}
+
+set_etcd_command() {
+  # The data is thrown away with the lab: no need to wait for the disk at every write.
+  COMMAND=(etcd --data-dir "$STATE/etcd" --unsafe-no-fsync)
+}
+
+set_apiserver_command() {
+  COMMAND=("$KUBERNETES_DIR/bin/kube-apiserver"
+    --etcd-servers=http://127.0.0.1:2379
+    "--bind-address=$GATEWAY" "--advertise-address=$GATEWAY" "--cert-dir=$STATE/pki/apiserver"
+    --service-account-issuer=https://kubernetes.default.svc
+    "--service-account-key-file=$STATE/pki/sa.pub" "--service-account-signing-key-file=$STATE/pki/sa.key"
+    "--token-auth-file=$STATE/pki/tokens.csv" --authorization-mode=Node,RBAC
+    --service-cluster-ip-range=10.96.0.0/24 --allow-privileged=true
+    --kubelet-preferred-address-types=InternalIP)
+}
+
+set_controller_manager_command() {
+  COMMAND=("$KUBERNETES_DIR/bin/kube-controller-manager" "--kubeconfig=$KUBECONFIG_ADMIN" --leader-elect=false
+    "--service-account-private-key-file=$STATE/pki/sa.key" "--root-ca-file=$STATE/pki/apiserver/apiserver.crt"
+    --controllers='*,-nodeipam,-route' "--flex-volume-plugin-dir=$STATE/volume-plugins")
+}
+
+set_kubelet_command() {
+  COMMAND=("$KUBERNETES_DIR/bin/kubelet" "--config=$STATE/$1/kubelet.yaml" "--kubeconfig=$KUBECONFIG_ADMIN"
+    "--hostname-override=$1" "--node-ip=${NODE_IP[$1]}" --node-labels=lend=true
+    "--root-dir=$STATE/$1/kubelet" "--cert-dir=$STATE/$1/pki")
+}
+
+# HEAP_MIB CLASS ARGUMENT...: Hadoop's start scripts aren't among its jars.
+set_java_command() {
+  local heap_mib=$1
+  shift
+  # --add-opens: without it Hadoop 3.4 doesn't start on Java 17. The rest: two cores start many JVMs here.
+  COMMAND=(env "JAVA_HOME=$(java_home)" "HADOOP_HOME=$HADOOP_HOME" "HADOOP_CONF_DIR=$HADOOP_CONF_DIR"
+    "$(java_home)/bin/java" "-Xmx${heap_mib}m" --add-opens=java.base/java.lang=ALL-UNNAMED
+    -Djava.net.preferIPv4Stack=true -XX:-UsePerfData "${JAVA_QUICK_START[@]}" "-Djava.io.tmpdir=$HADOOP_HOME/tmp" -cp "$HADOOP_CONF_DIR:$HADOOP_HOME/lib/*" "$@")
+}
+
+# ApplicationMasters run here: a node that isn't lent and doesn't leave.
+set_static_nodemanager_command() {
+  set_java_command 256 org.apache.hadoop.yarn.server.nodemanager.NodeManager \
+    -D "yarn.nodemanager.hostname=$GATEWAY" \
+    -D "yarn.nodemanager.address=$GATEWAY:8041" \
+    -D "yarn.nodemanager.bind-host=$GATEWAY" \
+    -D yarn.nodemanager.resource.memory-mb=2048 \
+    -D yarn.nodemanager.resource.cpu-vcores=4
+}

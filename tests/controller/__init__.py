@@ -1,0 +1,1 @@
+"""Tests of the controller, on small fakes of its ports."""

@@ -1,0 +1,224 @@
+"""A tiny pure world: what a plan's steps change in it, and what the passing of time changes.
+
+It is the tests' own idea of the two systems, as small as it can be: pods run and register, die within their grace,
+containers end only when they are preempted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from bridge.core.actions import AddLabel, CreatePod, DeletePod, MapLabel, Plan, ResizeNode, UnmapLabel
+from bridge.core.check import check
+from bridge.core.decide import Decision, decide
+from bridge.core.plan import plan
+from bridge.core.reasons import Gap
+from bridge.core.resources import NOTHING
+from bridge.core.snapshot import (
+    ElasticPod,
+    KubeFacts,
+    PodPhase,
+    Promise,
+    Snapshot,
+    YarnFacts,
+    YarnNode,
+    YarnNodeState,
+)
+from tests.build import LABEL, PORT, ip_of, with_gap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """The whole truth: a snapshot without gaps, and when the containers of forced nodes will have ended."""
+
+    truth: Snapshot
+    ends_at: Mapping[str, datetime] = field(default_factory=dict)
+    rounds: int = 0
+
+    @property
+    def kube(self) -> KubeFacts:
+        """Kubernetes as it is."""
+        assert isinstance(self.truth.kube, KubeFacts)
+        return self.truth.kube
+
+    @property
+    def yarn(self) -> YarnFacts:
+        """YARN as it is."""
+        assert isinstance(self.truth.yarn, YarnFacts)
+        return self.truth.yarn
+
+    @property
+    def promises(self) -> tuple[Promise, ...]:
+        """The journal as it is."""
+        assert isinstance(self.truth.promises, tuple)
+        return self.truth.promises
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One round of planning: what was decided, and the plan after its last check."""
+
+    decision: Decision
+    plan: Plan
+
+
+def think(world: Snapshot) -> Round:
+    """Decide, plan and check."""
+    decision = decide(world)
+    return Round(decision=decision, plan=check(plan(world, decision), world))
+
+
+def turn(model: Model, *, gaps: tuple[str, ...] = (), is_instant: bool = False) -> tuple[Model, Round]:
+    """Plan with *gaps* in the view, and do what was planned."""
+    view = model.truth
+    for part in gaps:
+        view = with_gap(view, part)
+    done = think(view)
+    return applied(model, done, gaps=gaps, is_instant=is_instant), done
+
+
+def applied(model: Model, done: Round, *, gaps: tuple[str, ...] = (), is_instant: bool = False) -> Model:
+    """Do the steps of a plan. What can't be read can't be written either, but pods can always be deleted."""
+    for step in done.plan.steps:
+        if "promises" not in gaps:
+            model = _written(model, step.promise)
+        match step.act:
+            case CreatePod() as act if step.promise is not None:
+                model = _created(model, act, step.promise)
+            case DeletePod(uid=uid):
+                model = _deleted(model, uid, is_instant=is_instant)
+            case ResizeNode() as act if "yarn" not in gaps:
+                model = _resized(model, act)
+            case AddLabel(label=label):
+                model = _with_yarn(model, replace(model.yarn, labels=model.yarn.labels | {label}))
+            case MapLabel(host=host, label=label):
+                mapped = {**model.yarn.label_by_host, host: label}
+                model = _with_yarn(model, replace(model.yarn, label_by_host=mapped))
+            case UnmapLabel(host=host):
+                mapped = {key: value for key, value in model.yarn.label_by_host.items() if key != host}
+                model = _with_yarn(model, replace(model.yarn, label_by_host=mapped))
+            case _:
+                pass
+        if "promises" not in gaps:
+            model = _written(model, step.done)
+    model = _settled(model)
+    rounds = model.rounds + 1
+    ids = tuple(f"r{rounds}n{number}" for number in range(model.truth.policy.grow_per_tick))
+    memory = model.truth.memory if "promises" in gaps else done.decision.memory
+    kept = tuple(promise for promise in model.promises if not promise.is_over)
+    return replace(model, truth=replace(model.truth, memory=memory, promises=kept, fresh_ids=ids), rounds=rounds)
+
+
+def elapsed(model: Model, length: timedelta) -> Model:
+    """Let time pass: pods that were told to end are gone, preempted containers have ended, new pods register."""
+    at = model.truth.at + length
+    grace = model.truth.policy.grace
+    pods = tuple(pod for pod in model.kube.pods if pod.deleting_since is None or pod.deleting_since + grace > at)
+    ended = {node_id for node_id, when in model.ends_at.items() if when <= at}
+    nodes = tuple(
+        replace(node, used=NOTHING, containers=0) if node.node_id in ended else node for node in model.yarn.nodes
+    )
+    model = replace(
+        model,
+        truth=replace(model.truth, at=at, kube=replace(model.kube, pods=pods)),
+        ends_at={node_id: when for node_id, when in model.ends_at.items() if node_id not in ended},
+    )
+    return _settled(_with_yarn(model, replace(model.yarn, nodes=nodes)))
+
+
+def restarted(model: Model) -> Model:
+    """Restart the ResourceManager: timers are forgotten, a node at nothing is shut down with its containers."""
+    nodes = tuple(node for node in model.yarn.nodes if not node.total.is_empty)
+    model = replace(model, ends_at={})
+    return _with_yarn(model, replace(model.yarn, nodes=nodes, started_at=model.truth.at))
+
+
+def _settled(model: Model) -> Model:
+    """Let pods that run register, and the nodes of pods that are gone disappear."""
+    by_ip = {pod.ip: pod for pod in model.kube.pods if pod.ip is not None}
+    nodes = tuple(node for node in model.yarn.nodes if node.host in by_ip)
+    hosts = {node.host for node in nodes}
+    shut = tuple(
+        _registered(model, pod)
+        for ip, pod in by_ip.items()
+        if ip not in hosts and pod.phase is PodPhase.RUNNING and pod.deleting_since is None and _is_new(model, pod)
+    )
+    return _with_yarn(model, replace(model.yarn, nodes=(*nodes, *shut)))
+
+
+def _is_new(model: Model, pod: ElasticPod) -> bool:
+    """A NodeManager that was told to shut down doesn't come back by itself."""
+    recorded = next((promise for promise in model.promises if promise.id == pod.promise_id), None)
+    return recorded is not None and not recorded.served
+
+
+def _registered(model: Model, pod: ElasticPod) -> YarnNode:
+    return YarnNode(
+        node_id=f"{pod.ip}:{PORT}",
+        state=YarnNodeState.RUNNING,
+        total=pod.shape,
+        used=NOTHING,
+        containers=0,
+        label=LABEL,
+        health_at=model.truth.at,
+    )
+
+
+def _written(model: Model, promise: Promise | None) -> Model:
+    if promise is None:
+        return model
+    by_id = {entry.id: entry for entry in model.promises} | {promise.id: promise}
+    return replace(model, truth=replace(model.truth, promises=tuple(by_id.values())))
+
+
+def _created(model: Model, act: CreatePod, promise: Promise) -> Model:
+    if any(pod.promise_id == act.promise_id for pod in model.kube.pods):
+        return model
+    pod = ElasticPod(
+        name=f"night-{act.promise_id}",
+        uid=f"uid-{act.promise_id}",
+        promise_id=act.promise_id,
+        lender=act.lender,
+        requests=act.requests,
+        shape=act.shape,
+        phase=PodPhase.RUNNING,
+        deadline=promise.deadline,
+        created_at=model.truth.at,
+        node=act.lender,
+        ip=ip_of(act.promise_id),
+    )
+    kube = replace(model.kube, pods=(*model.kube.pods, pod))
+    return replace(model, truth=replace(model.truth, kube=kube))
+
+
+def _deleted(model: Model, uid: str, *, is_instant: bool) -> Model:
+    at = model.truth.at
+    pods = tuple(
+        replace(pod, deleting_since=pod.deleting_since or at) if pod.uid == uid else pod
+        for pod in model.kube.pods
+        if pod.uid != uid or not is_instant
+    )
+    return replace(model, truth=replace(model.truth, kube=replace(model.kube, pods=pods)))
+
+
+def _resized(model: Model, act: ResizeNode) -> Model:
+    """The ResourceManager ignores the amount that a node has already, timeout included."""
+    before = next((node for node in model.yarn.nodes if node.node_id == act.node_id), None)
+    if before is None or before.total == act.total:
+        return model
+    nodes = tuple(replace(node, total=act.total) if node.node_id == act.node_id else node for node in model.yarn.nodes)
+    if act.overcommit_timeout is not None and not before.used.fits_in(act.total):
+        ends = model.truth.at + act.overcommit_timeout + model.truth.policy.kill_time
+        model = replace(model, ends_at={act.node_id: ends, **model.ends_at})
+    return _with_yarn(model, replace(model.yarn, nodes=nodes))
+
+
+def _with_yarn(model: Model, yarn: YarnFacts) -> Model:
+    return replace(model, truth=replace(model.truth, yarn=yarn))
+
+
+def is_gap(part: object) -> bool:
+    """Say whether a part of a snapshot wasn't read."""
+    return isinstance(part, Gap)

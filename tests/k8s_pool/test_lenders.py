@@ -1,0 +1,118 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from k8s_pool import (
+    FleetState,
+    FleetView,
+    Freshness,
+    KubeAmount,
+    LenderRefusal,
+    LenderRoom,
+    Toleration,
+    lenders,
+    parse_node,
+    parse_pod,
+)
+from tests.k8s_pool.stubs import HOME, raw_container, raw_elastic, raw_node, raw_pod
+
+FRESH = Freshness(synced_at=datetime(2026, 1, 1, tzinfo=UTC))
+LEND = {"lend": "true"}
+
+
+def view_of(*raw: dict[str, Any]) -> FleetView:
+    state = FleetState()
+    for each in raw:
+        if "containers" in each["spec"]:
+            state.put_pod(parse_pod(each, home=HOME))
+        else:
+            state.put_node(parse_node(each))
+    return state.view(FRESH)
+
+
+def only_room(*raw: dict[str, Any], **how: Any) -> LenderRoom:
+    (room,) = lenders(view_of(*raw), **({"node_selector": LEND} | how))
+    return room
+
+
+def cores(count: int) -> dict[str, Any]:
+    return {"containers": [raw_container(cpu=str(count))]}
+
+
+def test_online_is_what_pods_ask_for_that_are_neither_elastic_nor_a_tenants() -> None:
+    room = only_room(
+        raw_node(),
+        raw_pod("web", **cores(1)),
+        raw_pod("spark", "etl", **cores(2)),
+        raw_elastic("p1", **cores(4)),
+        raw_elastic("p2", name="copy", **cores(1)),
+        raw_pod("done", phase="Succeeded", **cores(8)),
+        tenant_namespaces={"etl"},
+    )
+    assert room.online == KubeAmount(cpu_millicores=2000)
+    assert room.tenants == KubeAmount(cpu_millicores=2000)
+    assert room.elastic == KubeAmount(cpu_millicores=4000)
+    assert room.room == KubeAmount(cpu_millicores=6000, memory_mib=16384)
+    assert room.pod_slots_left == 106
+    assert room.refusal is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, None),
+        ({"unschedulable": True}, LenderRefusal.CORDONED),
+        ({"conditions": {"Ready": "False"}}, LenderRefusal.NOT_READY),
+        ({"conditions": {}}, LenderRefusal.NOT_READY),
+        ({"conditions": {"Ready": "True", "MemoryPressure": "True"}}, LenderRefusal.PRESSURE),
+        ({"taints": [{"key": "gpu", "effect": "NoSchedule"}]}, LenderRefusal.TAINT),
+        ({"taints": [{"key": "gpu", "effect": "NoExecute"}]}, LenderRefusal.TAINT),
+        ({"taints": [{"key": "gpu", "effect": "PreferNoSchedule"}]}, None),
+        ({"taints": [{"key": "lend", "value": "night", "effect": "NoSchedule"}]}, None),
+        ({"allocatable": {"cpu": "8", "memory": "16Gi", "pods": "0"}}, LenderRefusal.NO_POD_SLOTS),
+        ({"allocatable": {}}, LenderRefusal.UNKNOWN_ROLE),
+    ],
+)
+def test_a_node_that_may_not_lend_says_why(changes: dict[str, Any], expected: LenderRefusal | None) -> None:
+    tolerations = (Toleration(key="lend", value="night"),)
+    assert only_room(raw_node(**changes), tolerations=tolerations).refusal is expected
+
+
+def test_a_full_disk_lends_nothing() -> None:
+    allocatable = {"cpu": "8", "memory": "16Gi", "pods": "110", "ephemeral-storage": "1Gi"}
+    hog = raw_pod("hog", containers=[raw_container(ephemeral_storage="1Gi")])
+    assert only_room(raw_node(allocatable=allocatable), hog).refusal is LenderRefusal.NO_EPHEMERAL_STORAGE
+
+
+def test_a_node_of_unknown_role_lends_nothing() -> None:
+    assert only_room(raw_node(), node_selector={}).refusal is LenderRefusal.UNKNOWN_ROLE
+
+
+def test_nodes_outside_the_selector_are_not_lenders() -> None:
+    assert lenders(view_of(raw_node(labels={"lend": "false"}), raw_node("node-2", labels={})), node_selector=LEND) == ()
+
+
+@pytest.mark.parametrize(
+    ("toleration", "expected"),
+    [
+        (Toleration(operator="Exists"), True),
+        (Toleration(key="a", operator="Exists"), True),
+        (Toleration(key="a", operator="Exists", effect="NoExecute"), False),
+        (Toleration(key="a", value="1", effect="NoSchedule"), True),
+        (Toleration(key="a", value="2"), False),
+        (Toleration(key="b", operator="Exists"), False),
+    ],
+)
+def test_tolerations_mean_what_kubernetes_means(toleration: Toleration, expected: bool) -> None:
+    (taint,) = parse_node(raw_node(taints=[{"key": "a", "value": "1", "effect": "NoSchedule"}])).taints
+    assert toleration.tolerates(taint) is expected
+
+
+def test_pending_online_pods_are_counted_in_total_and_elastic_ones_are_not() -> None:
+    waiting: dict[str, Any] = {"nodeName": None, "phase": "Pending"}
+    view = view_of(
+        raw_pod("a", **waiting, **cores(3)), raw_pod("b", **waiting, **cores(2)), raw_elastic("p", **waiting)
+    )
+    assert view.pending_requests == KubeAmount(cpu_millicores=5000)
+    assert {pod.name for pod in view.pending} == {"a", "b"}

@@ -1,0 +1,84 @@
+"""The same journal in PostgreSQL; needs TIDEBRIDGE_TEST_POSTGRESQL, the URL of an empty database it may fill."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+
+from bridge.core.lifecycle import State
+from bridge.core.reasons import Reason
+from bridge.core.resources import Resources, Room, Shape
+from bridge.core.snapshot import Memory, Pause, Promise, WaitingContainers
+from bridge.ports import JournalUnavailable, TickRecord
+from bridge.store import SqlJournal, open_journal, upgrade
+from bridge.store.engine import connect
+from bridge.store.tables import Base
+
+URL = os.environ.get("TIDEBRIDGE_TEST_POSTGRESQL", "")
+pytestmark = pytest.mark.skipif(not URL, reason="TIDEBRIDGE_TEST_POSTGRESQL isn't set")
+
+AT = datetime(2026, 2, 2, 22, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
+PROMISE = Promise(
+    id="p1",
+    pool="night",
+    lender="node-1",
+    shape=Shape(yarn=Resources(vcores=8, memory_mib=16384), pod=Room(cpu_millicores=8250, memory_mib=17408)),
+    state=State.SERVING,
+    made_at=AT,
+    since=AT,
+    deadline=None,
+    reason=Reason.REGISTERED,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tables() -> None:
+    with ThreadPoolExecutor(2) as both:
+        assert len(set(both.map(upgrade, [URL, URL]))) <= 2
+
+
+@pytest.fixture
+def journal() -> Iterator[SqlJournal]:
+    journal = open_journal(URL, timeout_s=1)
+    yield journal
+    journal.close()
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_orm() -> None:
+    engine = connect(URL, timeout_s=1)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+def test_what_is_written_comes_back(journal: SqlJournal) -> None:
+    journal.save(PROMISE)
+    journal.set_pause("night", Pause(until=AT, why="a reason"))
+    waiting = (WaitingContainers(vcores=1, memory_mib=1024, label="", count=7),)
+    tick = TickRecord(id="t1", pool="night", at=AT, took_ms=3, mode="observe", sections={"seen": {"a": "\0"}})
+    journal.record(tick, Memory(waiting=waiting, surplus_since=AT))
+    assert journal.promises("night") == (PROMISE,)
+    assert journal.promises("night")[0].made_at.tzinfo is UTC
+    assert journal.pause("night", AT - timedelta(microseconds=1)) == Pause(until=AT, why="a reason")
+    assert journal.memory("night") == Memory(waiting=waiting, surplus_since=AT)
+    assert journal.ticks("night", 1) == (tick,)
+    assert journal.prune(AT + timedelta(days=1)) >= 1
+    assert journal.ticks("night", 1) == ()
+
+
+def test_a_locked_row_is_unavailable_within_the_timeout(journal: SqlJournal) -> None:
+    journal.save(PROMISE)
+    other = connect(URL, timeout_s=1)
+    with other.begin() as connection:
+        connection.execute(text("UPDATE promise SET lender = 'x' WHERE id = 'p1'"))
+        with pytest.raises(JournalUnavailable, match="timeout"):
+            journal.save(Promise(**{name: getattr(PROMISE, name) for name in PROMISE.__slots__} | {"lender": "y"}))
+        connection.rollback()
+    other.dispose()
