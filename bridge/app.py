@@ -45,10 +45,13 @@ class App:
 
 
 @contextmanager
-def running(settings: Settings, *, follow: bool, clock: Clock | None = None) -> Iterator[App]:
+def running(
+    settings: Settings, *, follow: bool, clock: Clock | None = None, ids: Callable[[], str] | None = None
+) -> Iterator[App]:
     """Connect everything that the settings name, and close it at the end.
 
     *follow*: keep a watch on Kubernetes, as ``run`` does; else each look reads the lists once.
+    *clock*, *ids*: where time and ids come from; the system's clock and chance, unless a story is to repeat itself.
     """
     clock = clock or SystemClock()
     with ExitStack() as stack:
@@ -59,7 +62,16 @@ def running(settings: Settings, *, follow: bool, clock: Clock | None = None) -> 
             name: stack.enter_context(_yarn_client(cluster)) for name, cluster in settings.yarn.clusters.items()
         }
         pools = tuple(
-            _pool(settings, name, journal=journal, api=api, view=view, client=clusters[pool.cluster], clock=clock)
+            _pool(
+                settings,
+                name,
+                journal=journal,
+                api=api,
+                view=view,
+                client=clusters[pool.cluster],
+                clock=clock,
+                ids=ids or new_id,
+            )
             for name, pool in settings.pools.items()
         )
         yield App(settings=settings, journal=journal, pools=pools)
@@ -98,6 +110,7 @@ def _pool(
     view: Callable[[], FleetView],
     client: YarnClient,
     clock: Clock,
+    ids: Callable[[], str],
 ) -> Pool:
     """Build one pool's controller."""
     pool = settings.pools[name]
@@ -124,7 +137,7 @@ def _pool(
         yarn=YarnCluster(client, clock, settle=timedelta(seconds=cluster.settle_s)),
         journal=journal,
         clock=clock,
-        new_id=new_id,
+        new_id=ids,
         mode=Mode(settings.mode),
     )
 

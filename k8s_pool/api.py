@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import urllib3.exceptions
+import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
@@ -17,6 +18,8 @@ from kubernetes.config.incluster_config import SERVICE_TOKEN_FILENAME
 from k8s_pool.errors import BadKubeconfig, KubeUnavailable
 from k8s_pool.transport import Reply, Request, Timeouts
 
+# What the official loaders let through when a kubeconfig isn't one.
+_UNUSABLE = (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError)
 _BROKEN = (urllib3.exceptions.HTTPError, OSError, ApiException)
 
 
@@ -44,7 +47,7 @@ def connect(
         else:
             load.load_kube_config(config_file=named, context=context, client_configuration=configuration)
         return KubeApi(client.ApiClient(configuration), timeouts or Timeouts())
-    except (ConfigException, OSError, ValueError, KeyError) as error:
+    except _UNUSABLE as error:
         raise BadKubeconfig(f"no Kubernetes configuration: {error}") from error
 
 

@@ -113,7 +113,9 @@ class Reflector(Generic[T]):
             page = call(self._transport, request)
             items.extend(self._parsed(raw) for raw in page.get("items") or ())
             meta = page.get("metadata") or {}
-        return str(meta.get("resourceVersion") or ""), meta.get("continue") or ""
+        if not meta.get("resourceVersion"):
+            raise KubeUnavailable(f"{self._path}: the answer isn't a list: {str(page)[:80]}")
+        return str(meta["resourceVersion"]), meta.get("continue") or ""
 
     def _watch(self, version: str) -> bool:
         """Bring events to the sink until the server ends the watch; say whether that was in good order."""

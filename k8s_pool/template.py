@@ -62,9 +62,10 @@ def load(path: Path) -> PodTemplate:
 
 def check(body: object, path: Path) -> PodTemplate:
     """Return *body* as a template when it can serve. Raises TemplateError; *path* is for its message."""
+    if not isinstance(body, dict):
+        raise TemplateError(path=path, key="(document)", problem="isn't a mapping", remedy="write one Pod as YAML")
     for key, problem, remedy in _faults(body):
         raise TemplateError(path=path, key=key, problem=problem, remedy=remedy)
-    assert isinstance(body, dict)  # noqa: S101 - the first fault would have said so
     return PodTemplate(path=path, body=deepcopy(body))
 
 
@@ -72,11 +73,8 @@ Fault = tuple[str, str, str]
 """Key, problem, remedy."""
 
 
-def _faults(body: object) -> Iterable[Fault]:
+def _faults(body: JsonObject) -> Iterable[Fault]:
     """Yield what is wrong, the most basic first; later checks rely on the earlier ones."""
-    if not isinstance(body, dict):
-        yield "(document)", "isn't a mapping", "write one Pod as YAML"
-        return
     if body.get("kind") != "Pod" or body.get("apiVersion") != "v1":
         yield "kind", "isn't a Pod of apiVersion v1", "write `apiVersion: v1` and `kind: Pod`; a Deployment can't serve"
         return

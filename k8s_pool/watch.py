@@ -116,6 +116,8 @@ class FleetWatch:
 
     def _freshness(self) -> Freshness:
         errors = [str(r.last_error) for r in (self._nodes, self._pods) if r.last_error is not None]
+        if not self._stopping.is_set():
+            errors += [f"thread {thread.name} has crashed" for thread in self._threads if not thread.is_alive()]
         nodes_at, pods_at = self._nodes.confirmed_at, self._pods.confirmed_at
         if nodes_at is None or pods_at is None:
             raise KubeUnavailable("; ".join(["nodes and pods haven't been read yet", *errors]))

@@ -120,7 +120,7 @@ def make_promise(id: str = "p1", state: State = State.SERVING, **changes: Any) -
         pod_uid=f"uid-{id}" if state is not State.REQUESTED else None,
         node_id=f"{ip_of(id)}:{PORT}" if state in REGISTERED or state is State.LOST else None,
         served=state in REGISTERED or state is State.LOST,
-        armed_at=AT - seconds(20) if state is State.FORCED else None,
+        told_rm_started_at=AT - minutes(600) if state is State.FORCED else None,
         label_host=ip_of(id) if state is not State.REQUESTED else None,
     )
     return replace(promise, **changes)
@@ -277,7 +277,7 @@ def policies(draw: st.DrawFn) -> PoolPolicy:
         label=draw(st.sampled_from([LABEL, LABEL, None])),
         margin_ratio=draw(st.sampled_from([0.0, 0.1, 0.33])),
         keep_free=draw(st.sampled_from([NO_ROOM, room(2, 2), room(9, 9)])),
-        max_nodes=draw(st.sampled_from([100, 100, 6, 2, 0])),
+        max_nodes=draw(st.sampled_from([100, 100, 100, 6, 2, 0])),
         grow_per_tick=draw(st.integers(min_value=1, max_value=4)),
         reclaim_within=draw(st.sampled_from([seconds(60), seconds(90), minutes(10)])),
     )
@@ -286,8 +286,10 @@ def policies(draw: st.DrawFn) -> PoolPolicy:
 @st.composite
 def windows_around(draw: st.DrawFn, at: datetime = AT) -> tuple[WindowSpan, ...]:
     """Draw windows in every phase around *at*: far, open, in their lead, in their tail, over; overlapping, dropping."""
+    if draw(st.booleans()):
+        return (make_window(),)
     spans = []
-    for number in range(draw(st.sampled_from([1, 1, 1, 2, 3, 0]))):
+    for number in range(draw(st.sampled_from([1, 1, 2, 3, 0]))):
         start = at + draw(_offsets(-300, -120, -30, -1, 0, 5, 60))
         end = at + draw(
             st.sampled_from([minutes(480), minutes(300), minutes(60), minutes(20), minutes(2)])
@@ -322,7 +324,7 @@ def lenders(draw: st.DrawFn, name: str) -> Lender:
 @st.composite
 def elastics(draw: st.DrawFn, id: str, lender: str, *, is_consistent: bool = False) -> Elastic:
     """Draw an elastic node in any state; unless *is_consistent*, its facts may contradict the journal."""
-    state = draw(st.sampled_from([*State, State.SERVING, State.SERVING, State.SERVING]))
+    state = draw(st.sampled_from([State.SERVING, State.SERVING, State.SERVING, State.CORDONED, *State]))
     deadline = draw(
         st.sampled_from([BACK_BY, AT + minutes(30), AT + minutes(2)])
         if is_consistent
@@ -387,7 +389,7 @@ def waitings() -> st.SearchStrategy[tuple[WaitingContainers, ...]]:
         memory_mib=st.sampled_from([1024, 5000]),
         label=st.sampled_from(["", "", LABEL, "gpu"]),
     )
-    return st.lists(entry, max_size=3, unique_by=lambda entry: (entry.size, entry.label)).map(tuple)
+    return st.lists(entry, min_size=1, max_size=3, unique_by=lambda entry: (entry.size, entry.label)).map(tuple)
 
 
 def memories(waiting: tuple[WaitingContainers, ...]) -> st.SearchStrategy[Memory]:
@@ -403,12 +405,14 @@ def memories(waiting: tuple[WaitingContainers, ...]) -> st.SearchStrategy[Memory
 @st.composite
 def worlds(draw: st.DrawFn, *, is_consistent: bool = False, has_gaps: bool = False) -> Snapshot:
     """Draw a snapshot with several lenders and elastic nodes; ``has_gaps`` lets parts of it be unread."""
+    is_roomy = draw(st.booleans())
     names = [f"lender{number}" for number in range(draw(st.integers(1, 3)))]
     nodes = tuple(
         draw(elastics(f"p{number}", draw(st.sampled_from(names)), is_consistent=is_consistent))
-        for number in range(draw(st.integers(0, 6)))
+        for number in range(draw(st.integers(0, 3 if is_roomy else 6)))
     )
-    waiting = draw(waitings())
+    waiting = draw(st.just(()) | waitings())
+    settles = draw(st.sampled_from([False, False, False, not is_consistent]))
     world = make_snapshot(
         *nodes,
         policy=draw(policies()),
@@ -421,15 +425,31 @@ def worlds(draw: st.DrawFn, *, is_consistent: bool = False, has_gaps: bool = Fal
             "impostors": draw(st.sampled_from([(), ("stranger",)])),
         },
         yarn={
-            "is_settling": False if is_consistent else draw(st.sampled_from([False, False, False, True])),
+            "is_settling": settles,
             "labels": draw(st.sampled_from([frozenset({LABEL}), frozenset({LABEL}), frozenset[str]()])),
         },
         pause=draw(st.sampled_from([None] * 5 + [Pause(until=AT + minutes(60), why="maintenance")])),
     )
+    if is_roomy:
+        world = _with_room(world, names)
     if has_gaps:
         for part in draw(st.sets(st.sampled_from(["kube", "yarn", "promises"]), max_size=3)):
             world = with_gap(world, part)
     return world
+
+
+def _with_room(world: Snapshot, names: list[str]) -> Snapshot:
+    """Take every limit away but the pool's own, so that worlds that grow are as many as those that can't."""
+    assert isinstance(world.kube, KubeFacts)
+    wide = tuple(make_lender(name, allocatable=room(40, 90)) for name in names)
+    return replace(
+        world,
+        windows=(make_window(),),
+        policy=replace(world.policy, keep_free=NO_ROOM, max_nodes=100),
+        kube=replace(world.kube, lenders=wide, online_waiting=NO_ROOM),
+        memory=replace(world.memory, failed_start_at=None),
+        pause=None,
+    )
 
 
 def with_gap(world: Snapshot, part: str, gap: Gap = Gap.UNREACHABLE) -> Snapshot:

@@ -45,14 +45,15 @@ class YarnCluster:
     def observe(self) -> YarnFacts:
         """Read nodes, waiting containers and labels; see ``bridge.ports.Yarn``."""
         with _translated("read the cluster"):
-            info = self._client.cluster_info()
-            is_settling = self._is_settling(info)
+            before = self._client.cluster_info()
             nodes = self._client.nodes(_USABLE)
             apps = self._client.apps((AppState.ACCEPTED, AppState.RUNNING), deselects=_UNREAD)
             label_by_host = self._label_by_host()
             labels = frozenset(label.name for label in self._client.labels())
             if self._minimum is None:
                 self._minimum = resources_of(self._client.minimum_allocation())
+            info = self._client.cluster_info()
+            is_settling = self._is_settling(info) or info.started_at != before.started_at
         am_nodes = {app.am_node_id for app in apps if app.state is AppState.RUNNING}
         return YarnFacts(
             started_at=info.started_at,
@@ -90,7 +91,7 @@ class YarnCluster:
         now = self._clock.now()
         if info.started_at != self._started_at:
             is_first_look = self._started_at is None
-            self._started_at, self._minimum = info.started_at, None
+            self._started_at = info.started_at
             since = info.started_at if is_first_look else now
             self._settled_at = since + self._settle
         return self._settled_at is not None and now < self._settled_at
@@ -126,6 +127,7 @@ def _node(report: NodeReport, *, has_am: bool) -> YarnNode:
         label=report.label or None,
         has_am=has_am,
         has_custom_resources=bool(report.custom_resources),
+        is_settled=report.is_settled,
         health_at=report.health_checked_at,
     )
 

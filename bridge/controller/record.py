@@ -179,7 +179,8 @@ def step(step: Step) -> dict[str, Any]:
         # It counts down with the clock, and follows from the deadline.
         described.pop("lives_at_most_s")
     if isinstance(step.act, ResizeNode) and step.act.overcommit_timeout is None:
-        described["overcommit_timeout_s"] = -1
+        described |= {"overcommit_timeout_s": -1}
+        described.pop("overcommit_timeout")
     return described
 
 

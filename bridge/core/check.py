@@ -5,15 +5,15 @@ It trusts no decision: room, states and gaps are counted again from the snapshot
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 from bridge.core.actions import CreatePod, Plan, Purpose, Refusal, ResizeNode, Step
-from bridge.core.lifecycle import State, is_allowed
+from bridge.core.lifecycle import State, is_allowed_in_a_tick
 from bridge.core.offer import lender_offer
 from bridge.core.reasons import CheckFailure, Gap
 from bridge.core.resources import NO_ROOM, Room
 from bridge.core.snapshot import Promise, Snapshot, YarnNode
+from bridge.core.window import allowance
 
 
 def check(plan: Plan, snapshot: Snapshot) -> Plan:
@@ -26,16 +26,24 @@ def check(plan: Plan, snapshot: Snapshot) -> Plan:
             refusals.append(Refusal(step=step, failure=failure))
             continue
         if isinstance(step.act, CreatePod) and not world.holds(step):
-            world.room_left[step.act.lender] = world.room_left[step.act.lender] - step.act.requests
+            world.take(step.act)
         kept.append(step)
-    return Plan(steps=tuple(kept), refusals=tuple(refusals))
+    return Plan(steps=_without_half_done(kept, refusals), refusals=tuple(refusals))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _without_half_done(kept: list[Step], refusals: list[Refusal]) -> tuple[Step, ...]:
+    """Leave out what else was meant for a node whose step was refused: its record would say that it was done."""
+    refused = {entry.step.promise.id for entry in refusals if entry.step.promise is not None}
+    return tuple(step for step in kept if step.promise is None or step.promise.id not in refused)
+
+
+@dataclass(slots=True, kw_only=True)
 class _World:
-    """What the check counts for itself; ``room_left`` falls as the plan's creations are let through."""
+    """What the check counts for itself; what is left falls as the plan's creations are let through."""
 
     room_left: dict[str, Room]
+    pool_left: Room
+    nodes_left: int
     recorded: dict[str, Promise]
     yarn_by_id: dict[str, YarnNode]
 
@@ -43,49 +51,80 @@ class _World:
     def of(cls, snapshot: Snapshot) -> _World:
         promises = () if isinstance(snapshot.promises, Gap) else snapshot.promises
         nodes = () if isinstance(snapshot.yarn, Gap) else snapshot.yarn.nodes
+        held = _held(snapshot, promises)
         return cls(
-            room_left=_room_left(snapshot, promises),
+            room_left=_room_left(snapshot, held),
+            pool_left=_pool_left(snapshot, held),
+            nodes_left=snapshot.policy.max_nodes - len(held),
             recorded={promise.id: promise for promise in promises},
             yarn_by_id={node.node_id: node for node in nodes},
         )
+
+    def take(self, act: CreatePod) -> None:
+        """Count a creation that was let through."""
+        self.room_left[act.lender] = self.room_left[act.lender] - act.requests
+        self.pool_left = self.pool_left - act.requests
+        self.nodes_left -= 1
 
     def holds(self, step: Step) -> bool:
         """Say whether the step's room was counted already, under a promise from an earlier tick."""
         return step.promise is not None and step.promise.id in self.recorded
 
 
-def _room_left(snapshot: Snapshot, promises: tuple[Promise, ...]) -> dict[str, Room]:
-    """Count what each lender has left beside everything elastic that is on it or promised."""
+def _held(snapshot: Snapshot, promises: tuple[Promise, ...]) -> list[tuple[str, Room]]:
+    """List, by lender, what is elastic on it or promised."""
+    if isinstance(snapshot.kube, Gap):
+        return []
+    seen = {pod.promise_id for pod in snapshot.kube.pods}
+    there = [(pod.node or pod.lender, pod.requests) for pod in snapshot.kube.pods]
+    return there + [
+        (promise.lender, promise.shape.pod)
+        for promise in promises
+        if promise.state is State.REQUESTED and promise.id not in seen
+    ]
+
+
+def _room_left(snapshot: Snapshot, held: list[tuple[str, Room]]) -> dict[str, Room]:
+    """Count what each lender has left; one that refuses has nothing."""
     if isinstance(snapshot.kube, Gap):
         return {}
-    left = {lender.name: lender_offer(lender, snapshot.policy).room for lender in snapshot.kube.lenders}
-    held: defaultdict[str, Room] = defaultdict(lambda: NO_ROOM)
-    seen = set()
-    for pod in snapshot.kube.pods:
-        held[pod.node or pod.lender] = held[pod.node or pod.lender] + pod.requests
-        seen.add(pod.promise_id)
-    for promise in promises:
-        if promise.state is State.REQUESTED and promise.id not in seen:
-            held[promise.lender] = held[promise.lender] + promise.shape.pod
-    return {name: room - held[name] for name, room in left.items()}
+    left = {
+        lender.name: lender_offer(lender, snapshot.policy).room if lender.refusal is None else NO_ROOM
+        for lender in snapshot.kube.lenders
+    }
+    for lender, amount in held:
+        if lender in left:
+            left[lender] = left[lender] - amount
+    return left
+
+
+def _pool_left(snapshot: Snapshot, held: list[tuple[str, Room]]) -> Room:
+    """Count what the windows leave of the lenders' allocatable, what is lent already included."""
+    if isinstance(snapshot.kube, Gap):
+        return NO_ROOM
+    allowed = allowance(snapshot.windows, snapshot.at)
+    whole = sum((lender.allocatable for lender in snapshot.kube.lenders), start=NO_ROOM)
+    return whole.share(allowed.max_ratio) - sum((amount for _, amount in held), start=NO_ROOM)
 
 
 def _failure(step: Step, snapshot: Snapshot, world: _World) -> CheckFailure | None:
     """Name the first limit that a step breaks."""
     before = None if step.promise is None else world.recorded.get(step.promise.id)
-    if before is not None and step.promise is not None and not is_allowed(before.state, step.promise.state):
+    if before is not None and step.promise is not None and not is_allowed_in_a_tick(before.state, step.promise.state):
         return CheckFailure.TRANSITION_NOT_ALLOWED
+    if step.grows and any(isinstance(part, Gap) for part in (snapshot.kube, snapshot.yarn, snapshot.promises)):
+        return CheckFailure.WORLD_UNKNOWN
     match step.act:
         case CreatePod():
             return _bad_create(step, step.act, snapshot, world)
         case ResizeNode():
-            return _bad_resize(step.act, world.yarn_by_id.get(step.act.node_id))
+            return _bad_resize(step.act, world.yarn_by_id.get(step.act.node_id)) or _bad_force(step, snapshot, before)
         case _:
             return None
 
 
 def _bad_create(step: Step, act: CreatePod, snapshot: Snapshot, world: _World) -> CheckFailure | None:
-    """A new pod needs a full view, a deadline ahead, and room that nobody else holds."""
+    """A new pod needs a full view, a deadline ahead, room that nobody holds, and a place in what may be lent in all."""
     if isinstance(snapshot.kube, Gap) or isinstance(snapshot.yarn, Gap) or isinstance(snapshot.promises, Gap):
         return CheckFailure.WORLD_UNKNOWN
     if not snapshot.yarn.minimum.fits_in(act.shape):
@@ -96,7 +135,23 @@ def _bad_create(step: Step, act: CreatePod, snapshot: Snapshot, world: _World) -
         return CheckFailure.DEADLINE_PASSED
     left = world.room_left.get(act.lender, NO_ROOM)
     needed = NO_ROOM if world.holds(step) else act.requests
-    return None if needed.fits_in(left) else CheckFailure.LENDER_OVERSOLD
+    if not needed.fits_in(left):
+        return CheckFailure.LENDER_OVERSOLD
+    if world.holds(step):
+        return None
+    return None if needed.fits_in(world.pool_left) and world.nodes_left > 0 else CheckFailure.ABOVE_OFFER
+
+
+def _bad_force(step: Step, snapshot: Snapshot, before: Promise | None) -> CheckFailure | None:
+    """The forced step comes in the tail of a deadline; what was forced once may be told again."""
+    if not isinstance(step.act, ResizeNode) or step.act.purpose is not Purpose.FORCE or step.promise is None:
+        return None
+    if before is not None and before.state is State.FORCED:
+        return None
+    deadline = step.promise.deadline
+    if deadline is None:
+        return CheckFailure.NO_DEADLINE
+    return None if snapshot.at >= deadline - snapshot.policy.tail else CheckFailure.KILLS_BEFORE_TIME
 
 
 def _bad_resize(act: ResizeNode, node: YarnNode | None) -> CheckFailure | None:

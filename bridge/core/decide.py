@@ -34,7 +34,7 @@ class Decision:
 def decide(snapshot: Snapshot) -> Decision:
     """Decide from a snapshot alone: the same snapshot gives the same decision."""
     nodes = elastic_nodes(snapshot)
-    allowed = allowance(snapshot.windows, snapshot.at)
+    allowed = allowance(snapshot.windows, snapshot.at, snapshot.policy.notice)
     offered = offer(snapshot, allowed)
     leaving = returns(snapshot, nodes, allowed, offered)
     gone = {entry.node_id for entry in leaving}
@@ -55,6 +55,7 @@ def decide(snapshot: Snapshot) -> Decision:
 
 
 def _has_just_failed(node: ElasticNode) -> bool:
-    """Say whether a node was given up in this tick because it never served."""
+    """Say whether a node was given up in this tick before it ever served: too slow, or its pod ended."""
     recorded = None if node.recorded is None else node.recorded.state
-    return node.promise.reason is Reason.NEVER_SERVED and recorded is not node.state
+    is_failure = node.promise.reason in {Reason.NEVER_SERVED, Reason.POD_ENDED}
+    return is_failure and not node.promise.served and recorded is not node.state

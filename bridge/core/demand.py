@@ -45,7 +45,7 @@ def demand(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> Demand | Gap:
     busy = sum(1 for node in counted if node.running is not None and node.running.containers > 0)
     rooms = Counter(_room_on(node) for node in counted if node.state is not State.CORDONED)
     left, filled = _fill(standing, rooms)
-    new = sum(-(-entry.count // max(1, entry.size.times_in(policy.shape.yarn))) for entry in left)
+    _, new = _fill(left, Counter({(policy.shape.yarn, False): sum(entry.count for entry in left)}))
     waiting = sum(entry.count for entry in standing)
     return Demand(
         nodes=busy + filled + new,
@@ -66,9 +66,11 @@ def could_serve(policy: PoolPolicy, entry: WaitingContainers) -> bool:
 
 
 def _standing(now: list[WaitingContainers], before: tuple[WaitingContainers, ...] | None) -> list[WaitingContainers]:
-    """Keep what waited at the last reading too. After a start nothing has been seen waiting yet."""
+    """Keep what waited at the last reading too. Where there was none, the first reading has to do."""
+    if before is None:
+        return now
     counts: Counter[tuple[Resources, str]] = Counter()
-    for entry in before or ():
+    for entry in before:
         counts[entry.size, entry.label] += entry.count
     kept = []
     for entry in now:
@@ -103,11 +105,13 @@ def _fill(
             fits = entry.size.times_in(room)
             if count <= 0 or fits == 0:
                 continue
-            used = min(nodes, -(-count // fits))
-            placed = min(count, used * fits)
-            count -= placed
+            full = min(nodes, count // fits)
+            rest = count % fits if full < nodes and full == count // fits else 0
+            used = full + (1 if rest else 0)
+            count -= full * fits + rest
             rooms[room, is_busy] -= used
-            rooms[room - entry.size * fits, True] += used
+            rooms[room - entry.size * fits, True] += full
+            rooms[room - entry.size * rest, True] += 1 if rest else 0
             filled += 0 if is_busy else used
         rooms = +rooms
         if count > 0:

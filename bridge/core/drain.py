@@ -6,7 +6,7 @@ A node that must return has a deadline; one that only has no work is closed with
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.core.lifecycle import OPEN, State
@@ -48,7 +48,8 @@ def returns(
             found.setdefault(entry.node_id, entry)
     for entry in _window(snapshot, nodes, allowed, offer, found):
         found[entry.node_id] = entry
-    return tuple(found[key] for key in sorted(found))
+    deadlines = {node.id: node.promise.deadline for node in nodes}
+    return tuple(_not_later(found[key], deadlines[key]) for key in sorted(found))
 
 
 def surplus(staying: tuple[ElasticNode, ...], size: Size) -> tuple[str, ...]:
@@ -80,6 +81,11 @@ def _kept(node: ElasticNode) -> Return:
     return Return(node_id=node.id, deadline=deadline, reason=node.promise.reason)
 
 
+def _not_later(entry: Return, deadline: datetime | None) -> Return:
+    """Hold a return to the deadline that its node has already."""
+    return entry if deadline is None else replace(entry, deadline=min(entry.deadline, deadline))
+
+
 def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> list[Return]:
     """What its own deadline calls back, whatever the windows say by now."""
     return [
@@ -87,7 +93,7 @@ def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> list[Return]:
         for node in nodes
         if node.promise.deadline is not None
         and node.state not in {State.GONE, State.DELETING}
-        and snapshot.at >= node.promise.deadline - 2 * snapshot.policy.tail
+        and snapshot.at >= node.promise.deadline - snapshot.policy.notice
     ]
 
 

@@ -36,15 +36,26 @@ class State(StrEnum):
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.REQUESTED: frozenset({State.STARTING, State.DELETING, State.GONE}),
     State.STARTING: frozenset({State.SERVING, State.DELETING, State.GONE, State.LOST}),
-    State.SERVING: frozenset({State.CORDONED, State.DRAINING, State.DELETING, State.GONE, State.LOST}),
-    State.CORDONED: frozenset({State.SERVING, State.DRAINING, State.EMPTY, State.DELETING, State.GONE, State.LOST}),
+    State.SERVING: frozenset({State.CORDONED, State.DRAINING, State.FORCED, State.DELETING, State.GONE, State.LOST}),
+    State.CORDONED: frozenset(
+        {State.SERVING, State.DRAINING, State.FORCED, State.EMPTY, State.DELETING, State.GONE, State.LOST}
+    ),
     State.DRAINING: frozenset({State.FORCED, State.EMPTY, State.DELETING, State.GONE, State.LOST}),
     State.FORCED: frozenset({State.DELETING, State.GONE, State.LOST}),
-    State.EMPTY: frozenset({State.CORDONED, State.DRAINING, State.DELETING, State.GONE, State.LOST}),
+    State.EMPTY: frozenset(
+        {State.SERVING, State.CORDONED, State.DRAINING, State.FORCED, State.DELETING, State.GONE, State.LOST}
+    ),
     State.DELETING: frozenset({State.GONE}),
     State.LOST: frozenset({State.SERVING, State.DRAINING, State.DELETING, State.GONE}),
     State.GONE: frozenset(),
 }
+
+SEEN_AS: dict[State, State] = {
+    State.REQUESTED: State.STARTING,
+    State.STARTING: State.SERVING,
+    State.LOST: State.SERVING,
+}
+"""What the facts alone can make of a node before a tick decides: its pod is there, it registered, it came back."""
 
 GROWING = frozenset({State.REQUESTED, State.STARTING})
 OPEN = frozenset({State.REQUESTED, State.STARTING, State.SERVING})
@@ -54,3 +65,8 @@ RETURNING = frozenset({State.DRAINING, State.FORCED, State.EMPTY, State.DELETING
 def is_allowed(before: State, after: State) -> bool:
     """Say whether a node may go from *before* to *after*; staying is always allowed."""
     return before == after or after in TRANSITIONS[before]
+
+
+def is_allowed_in_a_tick(before: State, after: State) -> bool:
+    """Say whether one tick may take a node from *before* to *after*: what was seen first, then one decision."""
+    return is_allowed(before, after) or (before in SEEN_AS and is_allowed_in_a_tick(SEEN_AS[before], after))

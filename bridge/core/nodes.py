@@ -52,7 +52,7 @@ class ElasticNode:
     @property
     def is_idle(self) -> bool:
         """Say whether it is known to run nothing."""
-        return self.running is not None and self.running.containers == 0
+        return self.running is not None and self.running.containers == 0 and self.running.is_settled
 
 
 def elastic_nodes(snapshot: Snapshot) -> tuple[ElasticNode, ...]:
@@ -62,7 +62,7 @@ def elastic_nodes(snapshot: Snapshot) -> tuple[ElasticNode, ...]:
     pods = {} if kube is None else {pod.promise_id: pod for pod in kube.pods}
     promises = () if isinstance(snapshot.promises, Gap) else snapshot.promises
     known = {promise.id for promise in promises}
-    hosts = {} if yarn is None else {node.host: node for node in yarn.nodes}
+    hosts = {} if yarn is None else _by_host(yarn)
     shared_hosts = _shared_hosts(kube)
     found = []
     for promise in promises:
@@ -75,6 +75,21 @@ def elastic_nodes(snapshot: Snapshot) -> tuple[ElasticNode, ...]:
             yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
             found.append(_join(snapshot, promise, None, pod, yarn_node))
     return tuple(found)
+
+
+def _by_host(yarn: YarnFacts) -> dict[str, YarnNode]:
+    """Find nodes by address; of several on one address the living one that was heard of last counts."""
+    found: dict[str, YarnNode] = {}
+    for node in yarn.nodes:
+        other = found.get(node.host)
+        if other is None or _likeliness(other) < _likeliness(node):
+            found[node.host] = node
+    return found
+
+
+def _likeliness(node: YarnNode) -> tuple[bool, str, str]:
+    heard_at = "" if node.health_at is None else node.health_at.isoformat()
+    return node.state in _ALIVE, heard_at, node.node_id
 
 
 def _shared_hosts(kube: KubeFacts | None) -> frozenset[str]:
@@ -107,7 +122,10 @@ def _yarn_of(
 
 
 def _promise_of(pod: ElasticPod, snapshot: Snapshot) -> Promise:
-    """Read the promise back from the pod that it made: giving back needs no database."""
+    """Read the promise back from the pod that it made: giving back needs no database.
+
+    How long it has been in its state is not written on it, so that time begins now.
+    """
     return Promise(
         id=pod.promise_id,
         pool=snapshot.policy.name,
@@ -115,7 +133,7 @@ def _promise_of(pod: ElasticPod, snapshot: Snapshot) -> Promise:
         shape=Shape(yarn=pod.shape, pod=pod.requests),
         state=State.STARTING,
         made_at=pod.created_at,
-        since=pod.created_at,
+        since=snapshot.at,
         deadline=pod.deadline,
         reason=Reason.POD_SEEN,
         pod_uid=pod.uid,
@@ -179,23 +197,27 @@ def _with_pod(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] | N
     age = snapshot.at - node.promise.since
     if node.state is State.STARTING:
         if node.running is not None and node.running.state is not YarnNodeState.UNHEALTHY:
-            return _registered(node.running, node.promise)
-        if age > policy.start_timeout:
+            return _registered(node.running, node.promise, snapshot)
+        if age > policy.start_timeout and _is_sure(yarn):
             return State.DELETING, Reason.NEVER_SERVED
         return None
     if node.state is State.LOST:
         if node.running is not None:
             return State.SERVING, Reason.CAME_BACK
-        return (State.DELETING, Reason.LOST_TOO_LONG) if age > policy.lost_timeout else None
+        return (State.DELETING, Reason.LOST_TOO_LONG) if age > policy.lost_timeout and _is_sure(yarn) else None
     if node.state in _SEEN_BY_RM and node.running is None and _is_sure(yarn):
         ending = node.state in {State.FORCED, State.EMPTY}
         return (State.DELETING if ending else State.LOST), Reason.NODE_UNSEEN
     return None
 
 
-def _registered(running: YarnNode, promise: Promise) -> tuple[State, Reason] | None:
-    """A node that the ResourceManager holds at nothing was forced before the journal was lost."""
-    if running.total.is_empty and not promise.served:
+def _registered(running: YarnNode, promise: Promise, snapshot: Snapshot) -> tuple[State, Reason]:
+    """A node that the ResourceManager holds at nothing was forced before the journal was lost.
+
+    Where the journal is only out of sight, what still runs there may have been told to leave a moment ago.
+    """
+    may_be_leaving = isinstance(snapshot.promises, Gap) and running.containers > 0
+    if running.total.is_empty and not promise.served and not may_be_leaving:
         return State.DELETING, Reason.NO_LONGER_WANTED
     return State.SERVING, Reason.REGISTERED
 

@@ -114,7 +114,7 @@ def _ceiling(
 
 def lender_offer(lender: Lender, policy: PoolPolicy) -> LenderOffer:
     """Compute one lender's room: allocatable less margin less what isn't elastic, rounded down."""
-    room = (lender.allocatable - lender.allocatable.share(policy.margin_ratio) - lender.online).at_least_zero()
+    room = (lender.allocatable.share(1 - policy.margin_ratio) - lender.online).at_least_zero()
     nodes = min(policy.shape.pod.times_in(room), max(0, lender.pod_slots))
     return LenderOffer(
         lender=lender.name,

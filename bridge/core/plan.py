@@ -30,13 +30,16 @@ from bridge.core.lifecycle import GROWING, State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
 from bridge.core.resources import NOTHING, Resources, Room
-from bridge.core.snapshot import ElasticPod, PoolPolicy, Promise, Snapshot, YarnNode
+from bridge.core.snapshot import ElasticPod, PoolPolicy, Promise, Snapshot, YarnNode, YarnNodeState
 
 _ORDER = {DeletePod: 0, ResizeNode: 1, UnmapLabel: 3, AddLabel: 4, MapLabel: 5, CreatePod: 7}
 
 
 def plan(snapshot: Snapshot, decision: Decision) -> Plan:
-    """Make the steps that lead from the world as seen to the world as decided."""
+    """Make the steps that lead from the world as seen to the world as decided.
+
+    A journal that couldn't be read isn't written over: what pods say of a promise is less than what it holds.
+    """
     returns = {entry.node_id: entry for entry in decision.returns}
     reopened = _reopened(decision, returns)
     steps: list[Step] = []
@@ -44,6 +47,8 @@ def plan(snapshot: Snapshot, decision: Decision) -> Plan:
         steps += _steps(snapshot, node, returns.get(node.id), node.id in decision.cordons, node.id in reopened)
     steps += _label_steps(snapshot, decision)
     steps += _new_nodes(snapshot, decision, len(reopened))
+    if isinstance(snapshot.promises, Gap):
+        steps = [replace(step, promise=None, done=None) for step in steps if step.act is not None]
     return Plan(steps=tuple(sorted(steps, key=_urgency)))
 
 
@@ -56,10 +61,14 @@ def _urgency(step: Step) -> int:
 
 def _steps(snapshot: Snapshot, node: ElasticNode, due: Return | None, cordon: bool, reopen: bool) -> Iterator[Step]:
     """Make one node's steps: at most one act besides the labels."""
+    host = _host_to_label(snapshot, node)
+    if host is not None:
+        node = replace(node, promise=replace(node.promise, label_host=host))
     step = _next(snapshot, node, due, cordon, reopen)
     if step.act is not None or step.promise != node.recorded:
         yield step
-    yield from _node_labels(snapshot, node)
+    if host is not None:
+        yield from _map_label(snapshot, step, host)
 
 
 def _next(snapshot: Snapshot, node: ElasticNode, due: Return | None, cordon: bool, reopen: bool) -> Step:
@@ -95,7 +104,7 @@ def _give_back(snapshot: Snapshot, node: ElasticNode, due: Return) -> Step:
     node = replace(node, promise=replace(node.promise, deadline=due.deadline))
     if node.state is State.REQUESTED and node.pod is None:
         return _move(snapshot, node, State.GONE, due.reason)
-    if node.state in GROWING:
+    if node.state in GROWING and _is_settled(snapshot):
         return _delete(snapshot, node, due.reason)
     if at >= due.deadline - policy.pod_tail:
         return _delete(snapshot, node, Reason.DEADLINE_NEAR)
@@ -121,7 +130,7 @@ def _close(snapshot: Snapshot, node: ElasticNode, closed: State, reason: Reason)
 def _finish(snapshot: Snapshot, node: ElasticNode, closed: State, reason: Reason) -> Step:
     """Delete a node that was found empty twice; one on which a container came late is opened to it again."""
     running = node.running
-    if running is None or not _is_settled(snapshot):
+    if running is None or not running.is_settled or not _is_settled(snapshot):
         return _stay(node)
     if running.containers > 0:
         return _resize(snapshot, node, closed, _minimum(snapshot), Purpose.CORDON, Reason.CONTAINER_CAME_LATE, reason)
@@ -131,22 +140,44 @@ def _finish(snapshot: Snapshot, node: ElasticNode, closed: State, reason: Reason
 
 
 def _force(snapshot: Snapshot, node: ElasticNode, running: YarnNode, reason: Reason) -> Step:
-    """Have the ResourceManager preempt what is left. It ignores a resize to the amount that a node has already."""
+    """Have the ResourceManager preempt what is left.
+
+    It ignores a resize to the amount that a node has already, and forgets the timer when it restarts. A node at nothing
+    would then be shut down, its containers lost uncounted. So the amount alternates between the minimum allocation and
+    1 MiB more, and only what still fits there after the timer has run is told to leave by 0/0 (docs/yarn-seen.md).
+    """
     if _is_idle(snapshot, node):
         return _delete(snapshot, node, reason)
-    if node.state is not State.FORCED:
-        node = replace(node, promise=replace(node.promise, armed_at=snapshot.at))
-    if running.total.is_empty and node.state is State.FORCED:
+    total = _forced_total(snapshot, node, running)
+    if total is None:
         return _stay(node)
-    total = _minimum(snapshot) if running.total.is_empty else NOTHING
     moved = _moved(snapshot, node, State.FORCED, reason)
+    told = None if isinstance(snapshot.yarn, Gap) else snapshot.yarn.started_at
     act = ResizeNode(
         node_id=running.node_id,
         total=total,
         overcommit_timeout=snapshot.policy.overcommit_timeout,
         purpose=Purpose.FORCE,
     )
-    return Step(promise=moved, act=act, reason=Reason.DEADLINE_NEAR)
+    return Step(
+        promise=replace(moved, told_rm_started_at=None),
+        act=act,
+        reason=Reason.DEADLINE_NEAR,
+        done=replace(moved, told_rm_started_at=told),
+    )
+
+
+def _forced_total(snapshot: Snapshot, node: ElasticNode, running: YarnNode) -> Resources | None:
+    """Choose the amount that the forced step tells next; None while a timer runs."""
+    policy, minimum = snapshot.policy, _minimum(snapshot)
+    if isinstance(snapshot.yarn, Gap) or isinstance(snapshot.promises, Gap):
+        # Without a journal nobody knows what was told: nothing is the one amount that is told only once.
+        return None if running.total.is_empty else NOTHING
+    if node.state is State.FORCED and node.promise.told_rm_started_at == snapshot.yarn.started_at:
+        has_run = snapshot.at - node.promise.since >= policy.overcommit_timeout + policy.kill_time
+        return NOTHING if has_run and not running.total.is_empty else None
+    a_little_more = replace(minimum, memory_mib=minimum.memory_mib + 1)
+    return minimum if running.total == a_little_more else a_little_more
 
 
 def _request(snapshot: Snapshot, node: ElasticNode, *, drop: bool) -> Step:
@@ -161,7 +192,9 @@ def _request(snapshot: Snapshot, node: ElasticNode, *, drop: bool) -> Step:
 def _hold(node: ElasticNode, total: Resources) -> Step:
     """Keep a serving node at its amount: a NodeManager that restarted brings its configured one."""
     running = node.running
-    if running is None or running.total == total or running.has_custom_resources:
+    if running is None or running.total == total or running.has_custom_resources or total.is_empty:
+        return _stay(node)
+    if running.state is not YarnNodeState.RUNNING:
         return _stay(node)
     act = ResizeNode(node_id=running.node_id, total=total, overcommit_timeout=None, purpose=Purpose.REASSERT)
     return Step(promise=node.promise, act=act, reason=Reason.AMOUNT_DIFFERS)
@@ -227,10 +260,16 @@ def _is_idle(snapshot: Snapshot, node: ElasticNode) -> bool:
 def _reopened(decision: Decision, returns: dict[str, Return]) -> frozenset[str]:
     """Choose closed nodes to open again: recommission before create."""
     missing = max(0, decision.size.target - decision.size.open_nodes)
+    if isinstance(decision.offer, Gap) or missing == 0:
+        return frozenset()
+    lending = {name for name, entry in decision.offer.by_lender.items() if entry.refusal is None}
     closed = [
         node
         for node in decision.nodes
-        if node.state in {State.CORDONED, State.EMPTY} and node.id not in returns and node.running is not None
+        if node.state in {State.CORDONED, State.EMPTY}
+        and node.id not in returns
+        and node.running is not None
+        and node.promise.lender in lending
     ]
     return frozenset(node.id for node in sorted(closed, key=cost, reverse=True)[:missing])
 
@@ -243,7 +282,7 @@ def _new_nodes(snapshot: Snapshot, decision: Decision, reopened: int) -> Iterato
     held = _held(decision.nodes)
     there = sum(1 for node in decision.nodes if node.state is not State.GONE)
     missing = min(decision.size.target - decision.size.open_nodes - reopened, decision.offer.ceiling - there)
-    if deadline is None or missing <= 0:
+    if deadline is None or snapshot.at >= deadline - snapshot.policy.notice or missing <= 0:
         return
     rooms: list[tuple[int, str]] = []
     for name, entry in decision.offer.by_lender.items():
@@ -325,14 +364,21 @@ def _label_steps(snapshot: Snapshot, decision: Decision) -> Iterator[Step]:
             yield Step(promise=cleared, act=None, reason=Reason.ADDRESS_IS_FREE)
 
 
-def _node_labels(snapshot: Snapshot, node: ElasticNode) -> Iterator[Step]:
-    """Map a pod's address before its NodeManager registers, so that no ApplicationMaster lands in between."""
+def _host_to_label(snapshot: Snapshot, node: ElasticNode) -> str | None:
+    """Find the address of a pod that is to carry the pool's label."""
     label = snapshot.policy.label
     if label is None or isinstance(snapshot.yarn, Gap) or not isinstance(node.pod, ElasticPod):
+        return None
+    return None if node.state is State.DELETING or label not in snapshot.yarn.labels else node.pod.ip
+
+
+def _map_label(snapshot: Snapshot, step: Step, host: str) -> Iterator[Step]:
+    """Map a pod's address before its NodeManager registers, so that no ApplicationMaster lands in between.
+
+    The record is that of the node's own *step*: two steps of one node must not write different things.
+    """
+    label = snapshot.policy.label
+    if label is None or isinstance(snapshot.yarn, Gap) or snapshot.yarn.label_by_host.get(host) == label:
         return
-    host = node.pod.ip
-    if host is None or node.state is State.DELETING or label not in snapshot.yarn.labels:
-        return
-    if snapshot.yarn.label_by_host.get(host) != label or node.promise.label_host != host:
-        promise = replace(node.promise, label_host=host)
-        yield Step(promise=promise, act=MapLabel(host=host, label=label), reason=Reason.LABEL_BEFORE_WORK)
+    if step.promise is not None and step.promise.state is not State.DELETING:
+        yield Step(promise=step.promise, act=MapLabel(host=host, label=label), reason=Reason.LABEL_BEFORE_WORK)

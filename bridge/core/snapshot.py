@@ -56,6 +56,11 @@ class PoolPolicy:
         """From the forced step until the room is free: timeout, kill, a look, the pod's end, a margin."""
         return self.overcommit_timeout + self.kill_time + self.tick + self.pod_tail
 
+    @property
+    def notice(self) -> timedelta:
+        """How long before its deadline a node is closed at the latest, whatever a window's lead says."""
+        return 2 * self.tail
+
 
 class PodPhase(StrEnum):
     """A pod's phase."""
@@ -144,6 +149,8 @@ class YarnNode:
     label: str | None = None
     has_am: bool = False
     has_custom_resources: bool = False
+    is_settled: bool = True
+    """Its amounts add up; for a moment after an RM restart they don't, and its containers aren't counted yet."""
     health_at: datetime | None = None
     """When it last reported its health; older than the pod means a ghost on a used address."""
 
@@ -208,8 +215,8 @@ class Promise:
     node_id: str | None = None
     served: bool = False
     """It has been seen serving."""
-    armed_at: datetime | None = None
-    """When the forced step was last told to a ResourceManager, for this node."""
+    told_rm_started_at: datetime | None = None
+    """When the ResourceManager started that was told the forced step: another one doesn't know of it."""
     label_host: str | None = None
     """The address that was mapped to the pool's label for it, until it is unmapped."""
 

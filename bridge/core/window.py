@@ -88,8 +88,8 @@ def segments(spans: tuple[WindowSpan, ...]) -> tuple[Segment, ...]:
     return tuple(found)
 
 
-def allowance(spans: tuple[WindowSpan, ...], at: datetime) -> Allowance:
-    """Say what *spans* allow at the instant *at*, and what must be back by when."""
+def allowance(spans: tuple[WindowSpan, ...], at: datetime, least_lead: timedelta = timedelta(0)) -> Allowance:
+    """Say what *spans* allow at the instant *at*, and what must be back by when; no lead is below *least_lead*."""
     line = segments(spans)
     now = next((segment for segment in line if segment.start <= at < segment.end), None)
     if now is None or now.max_ratio <= 0:
@@ -111,7 +111,7 @@ def allowance(spans: tuple[WindowSpan, ...], at: datetime) -> Allowance:
         windows=now.windows,
         next_ratio=_after(row, drop),
         back_by=drop.end,
-        lead_from=drop.end - drop.lead,
+        lead_from=drop.end - max(drop.lead, least_lead),
         closes_at=row[-1].end,
         max_extend=row[-1].max_extend,
         opens_at=None,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -64,18 +65,15 @@ def parse(values: Any, *, file: Path, problems: tuple[Problem, ...] = ()) -> Set
 
 def _around(values: Any, directory: Path) -> Around:
     """Gather what settings refer to, from values that may still be wrong."""
-    clusters = frozenset(name for name, _ in _entries(_part(_part(values, "yarn"), "clusters")))
-    names = tuple(
-        name for _, window in _entries(_part(values, "windows")) if isinstance(name := _part(window, "name"), str)
-    )
-    bare = Around(directory=directory, clusters=clusters)
+    bare = Around(directory=directory, clusters=frozenset(_named(_part(_part(values, "yarn"), "clusters"))))
     tick_s = _part(values, "tick_s")
     is_number = isinstance(tick_s, int | float) and not isinstance(tick_s, bool) and 0 < tick_s <= 300
-    tails = {
-        name: _tail(pool, bare, float(tick_s) if is_number else Settings.model_fields["tick_s"].default)
-        for name, pool in _entries(_part(values, "pools"))
-    }
-    return Around(directory=directory, clusters=clusters, tail_by_pool=tails, window_names=names)
+    default_s = Settings.model_fields["tick_s"].default
+    pools = _named(_part(values, "pools"))
+    tails = {name: _tail(pool, bare, tick_s if is_number else default_s) for name, pool in pools.items()}
+    windows = _part(values, "windows")
+    names = [_part(window, "name") for window in windows] if isinstance(windows, list) else []
+    return replace(bare, tail_by_pool=tails, window_names=tuple(name for name in names if isinstance(name, str)))
 
 
 def _tail(values: Any, around: Around, tick_s: float) -> timedelta | None:
@@ -91,12 +89,9 @@ def _part(values: Any, key: str) -> Any:
     return values.get(key) if isinstance(values, Mapping) else None
 
 
-def _entries(values: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield what a mapping or a list has, with its key or place."""
-    if isinstance(values, Mapping):
-        yield from values.items()
-    elif isinstance(values, list):
-        yield from enumerate(values)
+def _named(values: Any) -> dict[str, Any]:
+    """Return what *values* has under names, if it has names."""
+    return {key: value for key, value in values.items() if isinstance(key, str)} if isinstance(values, Mapping) else {}
 
 
 def _problems(values: Any, error: ValidationError) -> tuple[Problem, ...]:

@@ -121,12 +121,12 @@ class Cluster(Section):
     """How to say who asks."""
     connect_timeout_s: Seconds = 3.0
     """Seconds until a connection must stand; short, because a standby is asked next."""
+    read_timeout_s: Seconds = 15.0
+    """Seconds of silence after which a reply is given up; a ResourceManager with thousands of nodes needs 1 or 2."""
     settle_s: Seconds = 45.0
     """Seconds after a ResourceManager's start or failover in which its lists may be half full, so that a node it
     doesn't show isn't taken for lost. NodeManagers retry every 30 s by default
     (yarn.resourcemanager.connect.retry-interval.ms); lower both together."""
-    read_timeout_s: Seconds = 15.0
-    """Seconds of silence after which a reply is given up; a ResourceManager with thousands of nodes needs 1 or 2."""
 
 
 class Yarn(Section):

@@ -18,7 +18,6 @@ class AppState(StrEnum):
     """It waits for its AM."""
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
-    KILLED = "KILLED"
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +85,7 @@ class App:
     is_asking: bool = False
     """Its AM has registered."""
     containers: dict[int, Container] = field(default_factory=dict)
+    held_mib: int = 0
     ended: int | None = None
     preempted: int = 0
     preempted_ams: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 from bridge.core.resources import Resources, Room
 
@@ -23,6 +24,8 @@ class QueueConfig:
     max_ratio: float = 1.0
     am_ratio: float = 1.0
     """The part of its maximum that ApplicationMasters may hold; one may always run."""
+    ordering: Literal["fifo", "fair"] = "fifo"
+    """Which application is served first: the oldest (CapacityScheduler's default), or the one that holds least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ import orjson
 from bridge.core.resources import Resources
 from bridge.ports import Denied, NotUnderstood, PortError, Unavailable
 from bridge.sim.http_words import NOT_JSON, Answer, Question
-from bridge.sim.http_yarn_views import YarnViews
+from bridge.sim.http_yarn_views import YarnViews, describe_amount
+from bridge.sim.http_yarn_work import WorkViews
 from bridge.sim.world import SimWorld
 from bridge.sim.yarn import RmRefusal
 
@@ -31,14 +32,14 @@ class YarnRest:
         self._world = world
         self._lock = lock
         self._views = YarnViews(world)
-        views = self._views
+        views, work = self._views, WorkViews(world)
         self._gets: Mapping[str, Callable[[Question], bytes]] = {
             _ROOT: lambda _: views.info(),
             f"{_ROOT}/info": lambda _: views.info(),
             f"{_ROOT}/metrics": lambda _: views.metrics(),
             f"{_ROOT}/nodes": lambda question: views.nodes(question.query.get("states")),
-            f"{_ROOT}/apps": lambda question: views.apps(question.query),
-            f"{_ROOT}/scheduler": lambda _: views.scheduler(),
+            f"{_ROOT}/apps": lambda question: work.apps(question.query),
+            f"{_ROOT}/scheduler": lambda _: work.scheduler(),
             f"{_ROOT}/get-node-labels": lambda _: views.labels(),
             f"{_ROOT}/get-node-to-labels": lambda _: views.mappings(),
             "/conf": lambda question: views.conf(question.query.get("name", "")),
@@ -101,7 +102,7 @@ class YarnRest:
         asked = body.get("resource") or {}
         total = Resources(vcores=_whole(asked.get("vCores")), memory_mib=_whole(asked.get("memory")))
         before = self._world.yarn.resize(node_id, total, _whole(body.get("overCommitTimeout")))
-        return self._views.amount(before)
+        return describe_amount(before)
 
     def _add_labels(self, body: Any) -> None:
         for label in _listed(body["nodeLabelInfo"]):

@@ -1,16 +1,15 @@
-"""The documents of the ResourceManager's REST interface, made of the simulated cluster."""
+"""The ResourceManager's documents about itself, nodes and labels, made of the simulated cluster."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import orjson
 
 from bridge.core.resources import NOTHING, Resources
 from bridge.core.snapshot import YarnNodeState
-from bridge.sim.apps import App, AppState, Container, QueueRun
+from bridge.sim.apps import AppState
 from bridge.sim.nodes import NodeManager
 from bridge.sim.placing import DEFAULT
 from bridge.sim.world import SimWorld
@@ -21,8 +20,10 @@ _ACTIVE = frozenset({YarnNodeState.NEW, YarnNodeState.RUNNING, YarnNodeState.UNH
 
 
 @lru_cache(maxsize=4096)
-def _amount(total: Resources) -> Document:
-    values = (("memory-mb", "Mi", total.memory_mib), ("vcores", "", total.vcores))
+def describe_amount(total: Resources, gpus: int = 0) -> Document:
+    """Describe an amount."""
+    values = [("memory-mb", "Mi", total.memory_mib), ("vcores", "", total.vcores)]
+    values += [("yarn.io/gpu", "", gpus)] if gpus else []
     listed = [
         {"attributes": {}, "name": name, "resourceType": "COUNTABLE", "units": units, "value": value}
         for name, units, value in values
@@ -34,25 +35,12 @@ def _amount(total: Resources) -> Document:
     }
 
 
-def _gpus(total: Resources) -> Document:
-    plain = _amount(total)
-    gpu = {"attributes": {}, "name": "yarn.io/gpu", "resourceType": "COUNTABLE", "units": "", "value": 1}
-    listed = plain["resourceInformations"]
-    assert isinstance(listed, dict)  # noqa: S101 - made just above
-    return {**plain, "resourceInformations": {"resourceInformation": [*listed["resourceInformation"], gpu]}}
-
-
 class YarnViews:
     """Makes documents; a node's is kept as bytes as long as nothing of it changes."""
 
     def __init__(self, world: SimWorld) -> None:
         self._world = world
         self._kept: dict[str, tuple[tuple[object, ...], bytes]] = {}
-
-    @staticmethod
-    def amount(total: Resources) -> Document:
-        """Describe an amount."""
-        return _amount(total)
 
     def _ms(self, second: int) -> int:
         return int(self._world.clock.at(second).timestamp() * 1000)
@@ -77,7 +65,9 @@ class YarnViews:
         manager = self._world.yarn
         states = [node.state for node in manager.nodes.values()]
         total = manager.scheduler.totals.get(DEFAULT, NOTHING)
-        used = sum((Resources(vcores=q.used_vcores, memory_mib=q.used_mib) for q in self._queues()), NOTHING)
+        used = sum(
+            (Resources(vcores=q.used_vcores, memory_mib=q.used_mib) for q in manager.work.queues.values()), NOTHING
+        )
         apps = [app.state for app in manager.work.apps.values()]
         counts = {
             "appsSubmitted": self._world.accounts.jobs_submitted,
@@ -130,6 +120,7 @@ class YarnViews:
             node.has_gpu,
             health_at,
             label,
+            self._world.yarn.is_settled(node),
         )
         kept = self._kept.get(node.id)
         if kept is None or kept[0] != facts:
@@ -138,8 +129,9 @@ class YarnViews:
 
     def _describe(self, node: NodeManager, health_at: int, was_cleared: bool) -> Document:
         total, is_active = node.total, node.state in _ACTIVE
-        used = node.used if is_active else NOTHING
-        left = total - used if is_active else NOTHING
+        is_counted = is_active and self._world.yarn.is_settled(node)
+        used = node.used if is_counted else NOTHING
+        left = total - used if is_counted else NOTHING
         report: Document = {
             "rack": "/default-rack",
             "state": node.state,
@@ -149,7 +141,7 @@ class YarnViews:
             "lastHealthUpdate": self._ms(health_at),
             "version": "3.4.2",
             "healthReport": "",
-            "numContainers": len(node.containers) if is_active else 0,
+            "numContainers": len(node.containers) if is_counted else 0,
             "usedMemoryMB": used.memory_mib,
             "availMemoryMB": left.memory_mib,
             "usedVirtualCores": used.vcores,
@@ -160,133 +152,13 @@ class YarnViews:
             "usedMemoryOpportGB": 0,
             "usedVirtualCoresOpport": 0,
             "numQueuedContainers": 0,
-            "totalResource": _gpus(total) if node.has_gpu else _amount(total),
+            "totalResource": describe_amount(total, gpus=int(node.has_gpu)),
         }
         if node.label or was_cleared:
             report["nodeLabels"] = [node.label or ""]
         if is_active:
-            report |= {"usedResource": _amount(used), "availableResource": _amount(left)}
+            report |= {"usedResource": describe_amount(used), "availableResource": describe_amount(left)}
         return report
-
-    # --- Applications
-
-    def apps(self, query: Mapping[str, str]) -> bytes:
-        """List applications by state."""
-        work = self._world.yarn.work
-        states = query.get("states") or query.get("state")
-        left_out = set((query.get("deSelects") or "").split(","))
-        try:
-            wanted = None if states is None else {_state(word) for word in states.split(",")}
-        except ValueError as error:
-            raise RmRefusal(400, "BadRequestException", f"Invalid application-state {states}") from error
-        known = [*work.apps.values(), *work.ended] if self._world.yarn.has_lists else []
-        listed = [self._app(app, left_out) for app in known if wanted is None or app.state in wanted]
-        return orjson.dumps({"apps": {"app": listed} if listed else {}})
-
-    def _app(self, app: App, left_out: set[str]) -> Document:
-        is_over = app.ended is not None
-        held = _sum(app.containers.values())
-        ended_at = self._world.timeline.now if app.ended is None else app.ended
-        report: Document = {
-            "id": app.id,
-            "user": "sim",
-            "name": app.job.id,
-            "queue": f"root.{app.queue.config.name}",
-            "state": app.state,
-            "finalStatus": "SUCCEEDED" if app.state is AppState.FINISHED else "UNDEFINED",
-            "progress": _progress(app),
-            "applicationType": "MAPREDUCE",
-            "applicationTags": "",
-            "priority": 0,
-            "startedTime": self._ms(app.submitted),
-            "finishedTime": self._ms(ended_at) if is_over else 0,
-            "elapsedTime": (ended_at - app.submitted) * 1000,
-            "allocatedMB": -1 if is_over else held.memory_mib,
-            "allocatedVCores": -1 if is_over else held.vcores,
-            "reservedMB": -1 if is_over else 0,
-            "reservedVCores": -1 if is_over else 0,
-            "runningContainers": -1 if is_over else len(app.containers),
-            "memorySeconds": 0,
-            "vcoreSeconds": 0,
-            "preemptedResourceMB": app.preempted_mib,
-            "preemptedResourceVCores": app.preempted_vcores,
-            "numNonAMContainerPreempted": app.preempted,
-            "numAMContainerPreempted": app.preempted_ams,
-            "unmanagedApplication": False,
-            "amNodeLabelExpression": "",
-        }
-        if app.am is not None:
-            report |= {"masterNodeId": app.am.node.id, "amHostHttpAddress": f"{app.am.node.host}:8042"}
-        if "resourceRequests" not in left_out:
-            report["resourceRequests"] = [] if is_over else _requests(app)
-        if "resourceInfo" not in left_out and not is_over:
-            report["resourceInfo"] = {"resourceUsagesByPartition": self._uses((app,))}
-        return report
-
-    def _uses(self, apps: Iterable[App]) -> list[Document]:
-        used: dict[str, Resources] = defaultdict(lambda: NOTHING)
-        pending: dict[str, Resources] = defaultdict(lambda: NOTHING)
-        for app in apps:
-            for container in app.containers.values():
-                size = Resources(vcores=container.vcores, memory_mib=container.memory_mib)
-                used[container.node.label or DEFAULT] += size
-            for size, label, count in _asks(app):
-                pending[label] += size * count
-        return [
-            {
-                "partitionName": partition,
-                "used": _amount(used[partition]),
-                "reserved": _amount(NOTHING),
-                "pending": _amount(pending[partition]),
-                "amUsed": _amount(NOTHING),
-                "amLimit": _amount(NOTHING),
-            }
-            for partition in sorted({DEFAULT, *used, *pending})
-        ]
-
-    # --- Queues
-
-    def scheduler(self) -> bytes:
-        """Describe the queue tree: leaf queues below root."""
-        total = self._world.yarn.scheduler.totals.get(DEFAULT, NOTHING)
-        by_queue: dict[str, list[App]] = defaultdict(list)
-        if self._world.yarn.has_lists:
-            for app in self._world.yarn.work.apps.values():
-                by_queue[app.queue.config.name].append(app)
-        leaves = [self._leaf(queue, total, by_queue[queue.config.name]) for queue in self._queues()]
-        root: Document = {
-            "type": "capacityScheduler",
-            "queueName": "root",
-            "queuePath": "root",
-            "capacity": 100.0,
-            "maxCapacity": 100.0,
-            "usedCapacity": 0.0,
-            "queues": {"queue": leaves},
-            "capacities": {"queueCapacitiesByPartition": [_capacity(1.0, 1.0, total)]},
-        }
-        return orjson.dumps({"scheduler": {"schedulerInfo": root}})
-
-    def _leaf(self, queue: QueueRun, total: Resources, apps: list[App]) -> Document:
-        limits = queue.config
-        pending = [app for app in apps if app.waits_for_am]
-        return {
-            "type": "capacitySchedulerLeafQueueInfo",
-            "queueName": limits.name,
-            "queuePath": f"root.{limits.name}",
-            "capacity": limits.capacity_ratio * 100,
-            "maxCapacity": limits.max_ratio * 100,
-            "absoluteCapacity": limits.capacity_ratio * 100,
-            "absoluteMaxCapacity": limits.max_ratio * 100,
-            "state": "RUNNING",
-            "numApplications": len(apps),
-            "numActiveApplications": len(apps) - len(pending),
-            "numPendingApplications": len(pending),
-            "capacities": {"queueCapacitiesByPartition": [_capacity(limits.capacity_ratio, limits.max_ratio, total)]},
-            "resources": {"resourceUsagesByPartition": self._uses(apps)},
-        }
-
-    def _queues(self) -> Iterable[QueueRun]:
-        return self._world.yarn.work.queues.values()
 
     # --- Labels and configuration
 
@@ -339,63 +211,3 @@ def _mapped(listed: Sequence[object]) -> object:
 
 def _strings(total: Resources) -> Document:
     return {"memory": str(total.memory_mib), "vCores": str(total.vcores)}
-
-
-def _state(word: str) -> str:
-    known = {"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED", "RUNNING", "FINISHED", "FAILED", "KILLED"}
-    if word.upper() not in known:
-        raise ValueError(word)
-    return word.upper()
-
-
-def _sum(containers: Iterable[Container]) -> Resources:
-    total = NOTHING
-    for container in containers:
-        total += Resources(vcores=container.vcores, memory_mib=container.memory_mib)
-    return total
-
-
-def _progress(app: App) -> float:
-    tasks = sum(run.stage.tasks for run in app.stages)
-    return 100.0 * sum(run.done for run in app.stages) / tasks if tasks else 100.0
-
-
-def _asks(app: App) -> Iterable[tuple[Resources, str, int]]:
-    """What an application waits for: its AM, or tasks."""
-    if app.waits_for_am:
-        yield app.am_size, DEFAULT, 1
-    elif app.is_asking:
-        yield from ((run.stage.size, run.stage.label, run.waiting) for run in app.open_stages if run.waiting)
-
-
-def _requests(app: App) -> list[Document]:
-    priority = 0 if app.waits_for_am else 20
-    return [
-        {
-            "priority": priority,
-            "allocationRequestId": number,
-            "resourceName": "*",
-            "capability": _amount(size),
-            "numContainers": count,
-            "relaxLocality": True,
-            "nodeLabelExpression": label,
-            "executionTypeRequest": {"executionType": "GUARANTEED", "enforceExecutionType": False},
-        }
-        for number, (size, label, count) in enumerate(_asks(app))
-    ]
-
-
-def _capacity(ratio: float, max_ratio: float, total: Resources) -> Document:
-    return {
-        "partitionName": DEFAULT,
-        "capacity": ratio * 100,
-        "maxCapacity": max_ratio * 100,
-        "absoluteCapacity": ratio * 100,
-        "absoluteMaxCapacity": max_ratio * 100,
-        "effectiveMinResource": _amount(_part(total, ratio)),
-        "effectiveMaxResource": _amount(_part(total, max_ratio)),
-    }
-
-
-def _part(total: Resources, ratio: float) -> Resources:
-    return Resources(vcores=int(total.vcores * ratio), memory_mib=int(total.memory_mib * ratio))

@@ -120,7 +120,6 @@ class KubeCluster:
             raise ApiRefusal(409, "Conflict", f'Operation cannot be fulfilled on pods "{name}": {text}')
         grace = pod.order.grace_s if grace_s is None else grace_s
         if pod.started is None or pod.phase.is_over or grace == 0:
-            self._ended(pod)
             self._remove(pod)
         elif pod.deleting is None:
             pod.deleting, pod.grace_s = self._timeline.now, grace

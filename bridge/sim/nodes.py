@@ -40,6 +40,8 @@ class NodeManager:
     """The ResourceManager counts it among its active nodes."""
     registered_at: int = 0
     dead_at: int | None = None
+    settled_at: int = 0
+    """Until then, after a restart of the ResourceManager, it is listed without what runs on it."""
     kill_at: int | None = None
     """After this second whatever doesn't fit is preempted. It stays, once set, whatever later resizes say."""
 

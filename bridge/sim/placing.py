@@ -1,12 +1,14 @@
 """The scheduler: who gets the next container, and where.
 
-Queues by what they use of their capacity, applications by age; plain nodes first. What names no label spills onto the
-nodes of labels that aren't exclusive, once plain nodes have been found full and a round has passed; AMs never do. A
-container is placed only where it fits on both axes. Queues' limits bind on the default partition alone.
+Queues by what they use of their capacity, applications by age or by what they hold; plain nodes first. What names no
+label spills onto the nodes of labels that aren't exclusive, once plain nodes have been found full and a round has
+passed; AMs never do. A container is placed only where it fits on both axes. Queues' limits bind on the default
+partition alone.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
@@ -93,11 +95,11 @@ class Scheduler:
             node = self._where(line.queue, app, run, rooms)
             if node is not None:
                 self._place(app, run, node)
-                line.look_again()
+                line.look_again(run)
             elif run is None or run.missed_at != self._timeline.now:
-                line.give_up()
+                line.give_up(run)
             else:
-                line.next()
+                line.turn_away(run)
 
     def _in_turn(self, nodes: Mapping[str, NodeManager]) -> list[NodeManager]:
         """Put the nodes in the order of their heartbeats: a circle, entered anywhere."""
@@ -163,13 +165,15 @@ class Rooms:
 
 
 class Line:
-    """What one queue asks for in one round, oldest application first. What has found no place isn't tried again."""
+    """What one queue asks for in one round, in the queue's order. What has found no place isn't tried again."""
 
     def __init__(self, queue: QueueRun, apps: Mapping[int, App]) -> None:
         self.queue = queue
         self._ams_wait = True
         self._hopeless: set[tuple[Resources, str]] = set()
-        self._asks = self._in_order(apps)
+        self._turned_away: set[int] = set()
+        self._is_fair = queue.config.ordering == "fair"
+        self._asks = self._by_need(apps) if self._is_fair else self._by_age(apps)
         self.head: Ask | None = next(self._asks, None)
 
     def hunger(self) -> float:
@@ -180,27 +184,44 @@ class Line:
         """Turn to the next ask."""
         self.head = next(self._asks, None)
 
-    def give_up(self) -> None:
-        """Leave out, for this round, all asks like the present one."""
-        if self.head is not None:
-            run = self.head[1]
-            if run is None:
-                self._ams_wait = False
-            else:
-                self._hopeless.add((run.stage.size, run.stage.label))
+    def turn_away(self, run: StageRun) -> None:
+        """Leave out one stage for this round."""
+        self._turned_away.add(id(run))
         self.next()
 
-    def look_again(self) -> None:
-        """Stay with an ask of which something is left."""
-        if self.head is not None and (self.head[1] is None or not self.head[1].waiting):
+    def give_up(self, run: StageRun | None) -> None:
+        """Leave out, for this round, all asks like this one."""
+        if run is None:
+            self._ams_wait = False
+        else:
+            self._hopeless.add((run.stage.size, run.stage.label))
+        self.next()
+
+    def look_again(self, run: StageRun | None) -> None:
+        """Stay with an ask of which something is left, where its application's age is what counts."""
+        if self._is_fair or run is None or not run.waiting:
             self.next()
 
-    def _in_order(self, apps: Mapping[int, App]) -> Iterator[Ask]:
+    def _by_age(self, apps: Mapping[int, App]) -> Iterator[Ask]:
         for seq in sorted(self.queue.waiting):
-            app = apps[seq]
-            if app.is_asking:
-                for run in tuple(app.open_stages):
-                    if run.waiting and (run.stage.size, run.stage.label) not in self._hopeless:
-                        yield app, run
-            elif self._ams_wait and app.am is None:
-                yield app, None
+            yield from self._of(apps[seq])
+
+    def _by_need(self, apps: Mapping[int, App]) -> Iterator[Ask]:
+        """Yield one ask of the application that holds least, and look again."""
+        heap = [(apps[seq].held_mib, seq) for seq in self.queue.waiting]
+        heapq.heapify(heap)
+        while heap:
+            _, seq = heapq.heappop(heap)
+            ask = next(self._of(apps[seq]), None)
+            if ask is not None:
+                yield ask
+                heapq.heappush(heap, (apps[seq].held_mib, seq))
+
+    def _of(self, app: App) -> Iterator[Ask]:
+        if app.is_asking:
+            for run in tuple(app.open_stages):
+                is_left = run.waiting and (run.stage.size, run.stage.label) not in self._hopeless
+                if is_left and id(run) not in self._turned_away:
+                    yield app, run
+        elif self._ams_wait and app.am is None:
+            yield app, None

@@ -14,6 +14,8 @@ COMPONENT = "app.kubernetes.io/component"
 POOL = "tidebridge.dev/pool"
 PROMISE = "tidebridge.dev/promise"
 DEADLINE = "tidebridge.dev/deadline"
+SHAPE = "tidebridge.dev/shape"
+LENDER = "tidebridge.dev/lender"
 
 NO_WORDS: Mapping[str, str] = {}
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from bridge.core.actions import CreatePod, DeletePod, ResizeNode
 from bridge.core.reasons import LenderRefusal
-from bridge.core.resources import NO_ROOM, Resources, Room
+from bridge.core.resources import NO_ROOM, NOTHING, Resources, Room
 from bridge.core.snapshot import (
     ElasticPod,
     KubeFacts,
@@ -20,15 +20,29 @@ from bridge.core.snapshot import (
     WaitingContainers,
     YarnFacts,
     YarnNode,
+    YarnNodeState,
 )
 from bridge.ports import Rejected, Unavailable
+from bridge.sim.apps import AppState
 from bridge.sim.nodes import NodeManager
-from bridge.sim.pods import DEADLINE, POOL, PROMISE, KubeNode, Pod, PodOrder, elastic_labels, elastic_name
+from bridge.sim.pods import (
+    DEADLINE,
+    LENDER,
+    POOL,
+    PROMISE,
+    SHAPE,
+    KubeNode,
+    Pod,
+    PodOrder,
+    elastic_labels,
+    elastic_name,
+)
 from bridge.sim.times import read_time, write_time
 from bridge.sim.world import SimWorld
 from bridge.sim.yarn import RmRefusal
 
 ELASTIC_PRIORITY = -100
+_USABLE = frozenset({YarnNodeState.RUNNING, YarnNodeState.UNHEALTHY, YarnNodeState.DECOMMISSIONING})
 
 
 class SimYarn:
@@ -39,7 +53,7 @@ class SimYarn:
         self._settling = settling
 
     def observe(self) -> YarnFacts:
-        """Read nodes, what waits, and labels."""
+        """Read the nodes that aren't gone, what waits, and labels."""
         world, manager = self._world, self._world.yarn
         with self._call("yarn.observe"):
             started_at = world.clock.at(manager.started_at)
@@ -47,12 +61,12 @@ class SimYarn:
             return YarnFacts(
                 started_at=started_at,
                 minimum=world.config.minimum,
-                nodes=tuple(self._node(node) for node in manager.nodes.values()),
+                nodes=tuple(self._node(node) for node in manager.nodes.values() if node.state in _USABLE),
                 waiting=sizes,
                 ams_waiting=ams_waiting,
                 labels=frozenset(manager.scheduler.is_exclusive),
                 label_by_host=MappingProxyType(dict(manager.label_by_host)),
-                is_settling=manager.started_at > 0 and world.now - started_at < self._settling,
+                is_settling=world.now - started_at < self._settling,
             )
 
     def resize(self, act: ResizeNode) -> None:
@@ -86,15 +100,17 @@ class SimYarn:
                 raise Rejected(str(error)) from error
 
     def _node(self, node: NodeManager) -> YarnNode:
+        is_settled = self._world.yarn.is_settled(node)
         return YarnNode(
             node_id=node.id,
             state=node.state,
             total=node.total,
-            used=node.used,
-            containers=len(node.containers),
+            used=node.used if is_settled else NOTHING,
+            containers=len(node.containers) if is_settled else 0,
             label=node.label,
-            has_am=any(container.is_am for container in node.containers.values()),
+            has_am=any(one.is_am and one.app.state is AppState.RUNNING for one in node.containers.values()),
             has_custom_resources=node.has_gpu,
+            is_settled=is_settled,
             health_at=self._world.clock.at(self._world.yarn.health_second(node)),
         )
 
@@ -145,6 +161,7 @@ class SimKube:
         kube, wanted = self._world.kube, self._selector.items()
         with self._world.faults.around("kube.observe"):
             claimed = [pod for pod in kube.elastic.values() if pod.order.labels.get(POOL) == self._pool]
+            claimed.sort(key=lambda pod: pod.order.name)
             waiting = (pod.order.requests for pod in kube.pending if not pod.is_elastic)
             return KubeFacts(
                 lenders=tuple(self._lender(node) for node in kube.nodes.values() if wanted <= node.labels.items()),
@@ -155,13 +172,15 @@ class SimKube:
 
     def create(self, act: CreatePod, promise: Promise) -> None:
         """Make the pod of a promise; if it is there already, nothing happens."""
-        annotations = {} if promise.deadline is None else {DEADLINE: write_time(promise.deadline)}
+        if promise.deadline is None:
+            raise Rejected(f"promise {promise.id} has no deadline")
+        shape = f"vcores={act.shape.vcores},memory_mib={act.shape.memory_mib}"
         order = PodOrder(
             name=elastic_name(self._pool, act.promise_id),
             namespace=self._namespace,
             requests=act.requests,
             labels=elastic_labels(self._pool, act.promise_id),
-            annotations=annotations,
+            annotations={DEADLINE: write_time(promise.deadline), SHAPE: shape, LENDER: act.lender},
             priority=self._priority,
             pinned_to=act.lender,
             may_preempt=False,
@@ -183,9 +202,11 @@ class SimKube:
                 self._world.kube.delete(*pod.key, uid=act.uid, grace_s=int(act.grace.total_seconds()))
 
     def tell(self, reason: str, message: str) -> None:
-        """Leave an Event."""
+        """Leave an Event; what is said again adds none."""
         with self._world.faults.around("kube.tell"):
-            self._world.kube.events.append((self._world.timeline.now, reason, message))
+            said = self._world.kube.events
+            if not any(one[1:] == (reason, message) for one in said):
+                said.append((self._world.timeline.now, reason, message))
 
     def _is_ours(self, pod: Pod) -> bool:
         return pod.is_elastic and pod.order.namespace == self._namespace
@@ -218,12 +239,14 @@ class SimKube:
             node=None if pod.node is None else pod.node.name,
             ip=pod.ip,
             deleting_since=None if pod.deleting is None else clock.at(pod.deleting),
-            trouble=pod.ended or _trouble(pod),
+            trouble=_trouble(pod),
         )
 
 
 def _trouble(pod: Pod) -> str | None:
-    return None if pod.waiting == "ContainerCreating" else pod.waiting
+    if pod.waiting is not None and pod.node is None:
+        return f"{pod.waiting}: {pod.message}"
+    return pod.waiting or pod.disruption or pod.ended
 
 
 def _refusal(node: KubeNode) -> LenderRefusal | None:

@@ -72,10 +72,6 @@ class Work:
         self._ask(app)
         return app
 
-    def kill(self, app: App) -> None:
-        """End an application at its user's wish."""
-        self._end(app, AppState.KILLED, Loss.KILLED)
-
     def lose(self, container: Container, how: Loss, *, worked_until: int | None = None) -> None:
         """End an attempt too early; the application asks for its task, or the cluster for its AM, again."""
         if container.is_over:
@@ -111,7 +107,7 @@ class Work:
         else:
             run.waiting -= 1
             run.running += 1
-            self._timeline.at(now + max(1, math.ceil(run.stage.task_s)), self._task_ends, container)
+            self._timeline.at(now + max(1, math.ceil(run.stage.task_s)), self._task_ends, container, run)
         if not app.wants_something:
             app.queue.waiting.discard(app.seq)
 
@@ -121,6 +117,7 @@ class Work:
         node.used_vcores += vcores
         node.used_mib += mib
         queue.all_mib += mib
+        container.app.held_mib += mib
         if node.label is None:
             queue.used_vcores += vcores
             queue.used_mib += mib
@@ -170,11 +167,10 @@ class Work:
             run.waiting = run.stage.tasks - run.done - run.running
             app.open_stages.append(run)
 
-    def _task_ends(self, container: Container) -> None:
+    def _task_ends(self, container: Container, run: StageRun) -> None:
         if container.is_over or not container.node.is_alive:
             return
-        app, run = container.app, container.stage
-        assert run is not None  # noqa: S101 - AMs end with their application
+        app = container.app
         self._release(container)
         worked = (self._timeline.now - container.began) * container.vcores
         if container.node.is_lent:
@@ -196,15 +192,13 @@ class Work:
             took_s = self._timeline.now - app.submitted
             self._accounts.turnaround_s += took_s
             self._accounts.slowdown_sum += took_s / max(1.0, app.job.ideal_s)
-            self._end(app, AppState.FINISHED, None)
+            self._end(app)
 
-    def _end(self, app: App, state: AppState, how: Loss | None) -> None:
-        app.state, app.ended = state, self._timeline.now
+    def _end(self, app: App) -> None:
+        app.state, app.ended = AppState.FINISHED, self._timeline.now
         app.is_asking = False
         for container in tuple(app.containers.values()):
             self._release(container)
-            if how is not None:
-                self._count_loss(container, how, self._timeline.now)
         app.queue.waiting.discard(app.seq)
         self.apps.pop(app.seq, None)
         self.ended.append(app)

@@ -21,6 +21,9 @@ from bridge.sim.work import Loss, Work
 _RETRY_S = 2
 """How long, at the most, after the lists are there again, the last NodeManager is back."""
 
+_UP_BEFORE_S = 3600
+"""How long the ResourceManager has been up when the world begins."""
+
 
 class RmRefusal(Exception):
     """The ResourceManager says no, with the status and the exception's name that its REST interface would give."""
@@ -49,7 +52,7 @@ class ResourceManager:
         self.label_by_host: dict[str, str] = {}
         self.label_by_node: dict[str, str] = {}
         """Labels given to one port of a host."""
-        self.started_at = 0
+        self.started_at = -_UP_BEFORE_S
         self.told_to_stop: Callable[[NodeManager], None] = lambda _: None
         """Called when a NodeManager's process ends because the ResourceManager wants it to."""
 
@@ -61,7 +64,7 @@ class ResourceManager:
     @property
     def has_lists(self) -> bool:
         """Say whether its lists are more than the empty ones of the first seconds after a restart."""
-        return self.started_at == 0 or self._timeline.now >= self.started_at + self._config.empty_lists_s
+        return self._timeline.now >= self.started_at + self._config.empty_lists_s
 
     # --- NodeManagers
 
@@ -136,6 +139,10 @@ class ResourceManager:
     def _lose_all(self, node: NodeManager) -> None:
         for container in tuple(node.containers.values()):
             self.work.lose(container, Loss.ABORTED, worked_until=node.dead_at)
+
+    def is_settled(self, node: NodeManager) -> bool:
+        """Say whether what runs on a node is counted: not yet in the moment after it has come back."""
+        return self._timeline.now >= node.settled_at
 
     def health_second(self, node: NodeManager) -> int:
         """Return when a node last reported its health: at its registration, and every so often since."""
@@ -251,6 +258,7 @@ class ResourceManager:
         if not self.has_lists:
             self._timeline.at(self._back_at(), self._resync, node)
         elif node.is_alive:
+            node.settled_at = self._timeline.now + 1
             self._register(node)
         else:
             self._lose_all(node)

@@ -38,11 +38,13 @@ class SqlJournal:
         """Return every promise that isn't over, oldest first."""
         query = select(PromiseRow).where(PromiseRow.pool == pool, PromiseRow.is_over.is_(False))
         with self._reading() as session:
-            rows = session.scalars(query.order_by(PromiseRow.made_at, PromiseRow.id)).all()
-            try:
-                return tuple(row.value() for row in rows)
-            except ValueError as error:
-                raise unavailable(self._engine.url, str(error), "install the Tidebridge that wrote it") from error
+            return self._values(session.scalars(query.order_by(PromiseRow.made_at, PromiseRow.id)).all())
+
+    def history(self, pool: str) -> tuple[Promise, ...]:
+        """Return every promise ever written, those that are over included, oldest first."""
+        query = select(PromiseRow).where(PromiseRow.pool == pool).order_by(PromiseRow.made_at, PromiseRow.id)
+        with self._reading() as session:
+            return self._values(session.scalars(query).all())
 
     def save(self, *promises: Promise) -> None:
         """Write promises, durably and all or none, before the side effects that they stand for."""
@@ -107,6 +109,13 @@ class SqlJournal:
     def close(self) -> None:
         """Let go of the connections."""
         self._engine.dispose()
+
+    def _values(self, rows: Sequence[PromiseRow]) -> tuple[Promise, ...]:
+        """Make the promises of rows."""
+        try:
+            return tuple(row.value() for row in rows)
+        except ValueError as error:
+            raise unavailable(self._engine.url, str(error), "install the Tidebridge that wrote it") from error
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:

@@ -85,7 +85,7 @@ class PromiseRow(Base):
     pod_uid: Mapped[str | None]
     node_id: Mapped[str | None]
     served: Mapped[bool]
-    armed_at: Mapped[datetime | None]
+    told_rm_started_at: Mapped[datetime | None]
     label_host: Mapped[str | None]
     is_over: Mapped[bool]
 
@@ -108,7 +108,7 @@ class PromiseRow(Base):
             pod_uid=promise.pod_uid,
             node_id=promise.node_id,
             served=promise.served,
-            armed_at=promise.armed_at,
+            told_rm_started_at=promise.told_rm_started_at,
             label_host=promise.label_host,
             is_over=promise.is_over,
         )
@@ -131,7 +131,7 @@ class PromiseRow(Base):
             pod_uid=self.pod_uid,
             node_id=self.node_id,
             served=self.served,
-            armed_at=self.armed_at,
+            told_rm_started_at=self.told_rm_started_at,
             label_host=self.label_host,
         )
 

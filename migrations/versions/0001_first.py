@@ -27,7 +27,7 @@ def upgrade() -> None:
         sa.Column("pod_uid", sa.String(), nullable=True),
         sa.Column("node_id", sa.String(), nullable=True),
         sa.Column("served", sa.Boolean(), nullable=False),
-        sa.Column("armed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("told_rm_started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("label_host", sa.String(), nullable=True),
         sa.Column("is_over", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_promise"),

@@ -14,8 +14,7 @@ from bridge.core.actions import AddLabel, CreatePod, DeletePod, MapLabel, Plan, 
 from bridge.core.check import check
 from bridge.core.decide import Decision, decide
 from bridge.core.plan import plan
-from bridge.core.reasons import Gap
-from bridge.core.resources import NOTHING
+from bridge.core.resources import NOTHING, Resources
 from bridge.core.snapshot import (
     ElasticPod,
     KubeFacts,
@@ -117,15 +116,20 @@ def elapsed(model: Model, length: timedelta) -> Model:
     grace = model.truth.policy.grace
     pods = tuple(pod for pod in model.kube.pods if pod.deleting_since is None or pod.deleting_since + grace > at)
     ended = {node_id for node_id, when in model.ends_at.items() if when <= at}
-    nodes = tuple(
-        replace(node, used=NOTHING, containers=0) if node.node_id in ended else node for node in model.yarn.nodes
-    )
+    nodes = tuple(_preempted(node) if node.node_id in ended else node for node in model.yarn.nodes)
     model = replace(
         model,
         truth=replace(model.truth, at=at, kube=replace(model.kube, pods=pods)),
         ends_at={node_id: when for node_id, when in model.ends_at.items() if node_id not in ended},
     )
     return _settled(_with_yarn(model, replace(model.yarn, nodes=nodes)))
+
+
+def _preempted(node: YarnNode) -> YarnNode:
+    """End the containers that don't fit any more."""
+    size = Resources(vcores=node.used.vcores // max(1, node.containers), memory_mib=1024)
+    kept = min(node.containers, size.times_in(node.total))
+    return replace(node, used=size * kept, containers=kept)
 
 
 def restarted(model: Model) -> Model:
@@ -217,8 +221,3 @@ def _resized(model: Model, act: ResizeNode) -> Model:
 
 def _with_yarn(model: Model, yarn: YarnFacts) -> Model:
     return replace(model, truth=replace(model.truth, yarn=yarn))
-
-
-def is_gap(part: object) -> bool:
-    """Say whether a part of a snapshot wasn't read."""
-    return isinstance(part, Gap)

@@ -82,6 +82,13 @@ def test_a_list_that_breaks_half_way_leaves_the_old_one() -> None:
     assert play.reflector.confirmed_at is None
 
 
+def test_a_success_that_is_no_list_is_an_outage_and_not_an_empty_cluster() -> None:
+    play = Play([page(raw_pod("a")), watching(EXPIRED), StubReply(body=b"{}")])
+    play.steps(3)
+    assert play.sink.known == ["a"]
+    assert isinstance(play.reflector.last_error, KubeUnavailable)
+
+
 def test_a_list_whose_continue_token_expires_starts_again() -> None:
     play = Play([page(raw_pod("a"), token="next"), refusal_reply(410, "Expired"), page(raw_pod("b"))])
     play.steps(2)

@@ -76,3 +76,23 @@ def test_one_reading_needs_no_threads() -> None:
     assert set(view.nodes) == {"node-1"}
     assert set(view.pods) == {("shop", "web-1"), ("shop", "web-2")}
     assert server.watches == []
+
+
+class CrashingServer(StubServer):
+    """A server that meets a bug of ours at its first watch."""
+
+    def send(self, request: Request) -> StubReply:
+        if dict(request.query).get("watch"):
+            raise RuntimeError("a bug")
+        return super().send(request)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_crashed_is_an_error_and_not_a_quiet_cluster() -> None:
+    with FleetWatch(CrashingServer(), namespace=HOME) as watch:
+        assert watch.wait_synced(5)
+        for _ in range(100):
+            if not [thread for thread in threading.enumerate() if thread.name.startswith("k8s-")]:
+                break
+            threading.Event().wait(0.02)
+        assert watch.view().freshness.last_error == "thread k8s-nodes has crashed; thread k8s-pods has crashed"

@@ -62,7 +62,7 @@ def test_upgrading_leaves_logging_alone(url: str) -> None:
 
 
 def test_a_database_without_tables_asks_for_an_upgrade(url: str) -> None:
-    with pytest.raises(JournalUnavailable, match="tables are missing.*run: tidebridge db upgrade"):
+    with pytest.raises(JournalUnavailable, match=r"tables are missing.*run: tidebridge db upgrade"):
         open_journal(url)
 
 
@@ -77,7 +77,7 @@ def test_an_older_database_asks_for_an_upgrade(url: str, engine: Engine) -> None
 def test_a_newer_database_asks_for_the_version_that_made_it(url: str, engine: Engine) -> None:
     upgrade(url)
     put_revision(engine, "9999")
-    with pytest.raises(JournalUnavailable, match="9999, unknown to this version.*install the Tidebridge that made"):
+    with pytest.raises(JournalUnavailable, match=r"9999, unknown to this version.*install the Tidebridge that made"):
         open_journal(url)
     with pytest.raises(JournalUnavailable, match="9999, unknown to this version"):
         upgrade(url)
@@ -88,7 +88,7 @@ def test_tables_that_vanish_later_ask_for_an_upgrade(url: str, engine: Engine) -
     journal = open_journal(url)
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE promise"))
-    with pytest.raises(JournalUnavailable, match="no such table.*run: tidebridge db upgrade"):
+    with pytest.raises(JournalUnavailable, match=r"no such table.*run: tidebridge db upgrade"):
         journal.promises("night")
     journal.close()
 

@@ -102,7 +102,7 @@ PROMISES = st.builds(
     pod_uid=st.none() | TEXTS,
     node_id=st.none() | TEXTS,
     served=st.booleans(),
-    armed_at=st.none() | INSTANTS,
+    told_rm_started_at=st.none() | INSTANTS,
     label_host=st.none() | TEXTS,
 )
 MEMORIES = st.builds(
@@ -135,7 +135,7 @@ def test_is_the_port(journal: SqlJournal) -> None:
     assert port.promises("night") == ()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(saved=st.lists(PROMISES, max_size=6))
 def test_every_promise_that_is_not_over_comes_back_as_last_saved(empty: Path, saved: list[Promise]) -> None:
     with opened(empty) as journal:
@@ -149,7 +149,7 @@ def test_every_promise_that_is_not_over_comes_back_as_last_saved(empty: Path, sa
             )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(promise=PROMISES.filter(lambda promise: not promise.is_over))
 def test_instants_come_back_in_utc(empty: Path, promise: Promise) -> None:
     with opened(empty) as journal:
@@ -158,7 +158,7 @@ def test_instants_come_back_in_utc(empty: Path, promise: Promise) -> None:
     assert {moment.tzinfo for moment in (found.made_at, found.since, found.deadline) if moment} == {UTC}
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(ticks=st.lists(st.tuples(TICKS, MEMORIES), min_size=1, max_size=4))
 def test_ticks_come_back_newest_first_and_the_last_memory_stays(
     empty: Path, ticks: list[tuple[TickRecord, Memory]]
@@ -171,7 +171,7 @@ def test_ticks_come_back_newest_first_and_the_last_memory_stays(
         assert journal.memory("night") == ticks[-1][1]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(pause=st.builds(Pause, until=INSTANTS, why=TEXTS))
 def test_a_pause_holds_until_its_end_and_no_longer(empty: Path, pause: Pause) -> None:
     with opened(empty) as journal:
@@ -298,7 +298,7 @@ def test_pruning_forgets_old_ticks_and_the_facts_that_only_they_had(journal: Sql
     assert journal.memory("night") == Memory(surplus_since=AT)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(ticks=st.lists(TICKS, max_size=5), before=INSTANTS)
 def test_what_pruning_leaves_can_still_be_read(empty: Path, ticks: list[TickRecord], before: datetime) -> None:
     with opened(empty) as journal:

@@ -1,0 +1,49 @@
+"""The real adapters and clients, put together as the product puts them together, from settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bridge.app import running
+from bridge.controller.pool import Pool
+from bridge.ports import Clock
+from bridge.settings import parse
+from bridge.store import upgrade
+from tests.contract.worlds import LABEL, POOL, SHAPE
+
+SETTLE_S = 8.0
+
+
+@contextmanager
+def connected(
+    folder: Path, *, rm: str, kubeconfig: Path, template: Path, clock: Clock | None = None
+) -> Iterator[Pool]:
+    """Connect one pool to a ResourceManager and an API server; each look at Kubernetes reads its lists."""
+    vcores, memory_mib = SHAPE.yarn.vcores, SHAPE.yarn.memory_mib
+    pool = {
+        "cluster": "main",
+        "placement": {"kind": "spill", "label": LABEL},
+        "lenders": {"node_selector": {"lend": "true"}},
+        "shape": {
+            "vcores": vcores,
+            "memory_mib": memory_mib,
+            "overhead_millicores": 50,
+            "overhead_mib": SHAPE.pod.memory_mib - memory_mib,
+        },
+        "pod_template": str(template),
+    }
+    cluster = {"resourcemanagers": [rm], "vcores_per_core": vcores * 5.0, "settle_s": SETTLE_S}
+    url = f"sqlite:///{folder / 'contract.db'}"
+    values = {
+        "store": {"url": url},
+        "yarn": {"clusters": {"main": cluster}},
+        "kubernetes": {"kubeconfig": str(kubeconfig)},
+        "pools": {POOL: pool},
+    }
+    upgrade(url)
+    with running(parse(values, file=folder / "tidebridge.yaml"), follow=False, clock=clock) as app:
+        (built,) = app.pools
+        assert built.policy.shape == SHAPE
+        yield built
