@@ -15,6 +15,7 @@ import click
 
 from bridge import app
 from bridge.cli import show
+from bridge.cli.demo import demo
 from bridge.cli.durations import Duration
 from bridge.controller import views
 from bridge.controller.loop import Loop
@@ -55,6 +56,9 @@ def _pool(command: F) -> F:
 @click.version_option(package_name="tidebridge")
 def cli() -> None:
     """Lend the idle part of a Kubernetes fleet to Hadoop YARN, and give it back in time."""
+
+
+cli.add_command(demo)
 
 
 def main() -> None:

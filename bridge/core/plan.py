@@ -375,10 +375,11 @@ def _host_to_label(snapshot: Snapshot, node: ElasticNode) -> str | None:
 def _map_label(snapshot: Snapshot, step: Step, host: str) -> Iterator[Step]:
     """Map a pod's address before its NodeManager registers, so that no ApplicationMaster lands in between.
 
-    The record is that of the node's own *step*: two steps of one node must not write different things.
+    The record is that of the node's own *step*: two steps of one node must not write different things. A node that is
+    forced needs no label any more.
     """
     label = snapshot.policy.label
     if label is None or isinstance(snapshot.yarn, Gap) or snapshot.yarn.label_by_host.get(host) == label:
         return
-    if step.promise is not None and step.promise.state is not State.DELETING:
+    if step.promise is not None and step.promise.state not in {State.FORCED, State.DELETING}:
         yield Step(promise=step.promise, act=MapLabel(host=host, label=label), reason=Reason.LABEL_BEFORE_WORK)

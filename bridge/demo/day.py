@@ -10,6 +10,11 @@ from bridge.core.resources import Resources, Room
 from bridge.sim import TRACES, OnlineService, QueueConfig, SimConfig, SimWorld, load_jobs, load_series
 
 
+_ZONE = ZoneInfo("Asia/Shanghai")
+_LENDER = Room(cpu_millicores=16_000, memory_mib=65_536)
+_STATIC = Resources(vcores=16, memory_mib=65_536)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
     """A stretch of recorded time, and the two clusters that it is played on.
@@ -19,16 +24,16 @@ class Day:
 
     start: datetime = datetime(2021, 10, 11, 4, tzinfo=UTC)
     length: timedelta = timedelta(hours=24)
-    zone: ZoneInfo = ZoneInfo("Asia/Shanghai")
+    zone: ZoneInfo = _ZONE
     """Of the people who made the recorded load."""
     online: str = "crane14"
     batch: str = "fb2009"
     skip_jobs: timedelta = timedelta(0)
     """How much of the recorded jobs is left out at its beginning."""
     lenders: int = 9
-    lender_size: Room = Room(cpu_millicores=16_000, memory_mib=65_536)
+    lender_size: Room = _LENDER
     static_nodes: int = 4
-    static_size: Resources = Resources(vcores=16, memory_mib=65_536)
+    static_size: Resources = _STATIC
     am_ratio: float = 0.2
     """The part of the static nodes that ApplicationMasters may hold (yarn…maximum-am-resource-percent)."""
 

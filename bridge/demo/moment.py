@@ -71,6 +71,9 @@ class Moment:
     """Requested by NodeManager pods, what these need for themselves included."""
     lent_vcores: int
     used_vcores: int
+    node_cores: float
+    """What one elastic node takes of a lender."""
+    node_vcores: int
     offered_nodes: int
     offer_bound_by: Limit | Gap
     wanted_nodes: int
@@ -114,6 +117,8 @@ def make_moment(ticked: Ticked, world: SimWorld) -> Moment:
         lent_cores=lent.cpu_millicores / 1000,
         lent_vcores=sum(node.promise.shape.yarn.vcores for node in holding),
         used_vcores=sum(node.running.used.vcores for node in holding if node.running is not None),
+        node_cores=snapshot.policy.shape.pod.cpu_millicores / 1000,
+        node_vcores=snapshot.policy.shape.yarn.vcores,
         offered_nodes=0 if isinstance(offer, Gap) else offer.nodes,
         offer_bound_by=offer if isinstance(offer, Gap) else offer.bound_by,
         wanted_nodes=0 if isinstance(demand, Gap) else demand.nodes,

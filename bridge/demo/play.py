@@ -5,7 +5,7 @@ Time is the world's. Who shows the moments decides how fast they follow each oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,9 +17,9 @@ import yaml
 from bridge import app, packaged
 from bridge.controller.pool import Pool
 from bridge.controller.tick import tick
-from bridge.core.snapshot import Promise
 from bridge.demo.day import Day, make_world
 from bridge.demo.moment import Moment, make_moment
+from bridge.demo.report import Report, make_report
 from bridge.demo.tally import Tally, tally
 from bridge.settings import Settings, load
 from bridge.sim import Served, SimWorld, serve
@@ -59,14 +59,18 @@ class Play:
             self._look(world)
             yield make_moment(tick(self.pool), world)
 
-    def tally(self) -> Tally:
-        """Return what became of the world."""
-        return tally(self.served.world)
-
-    def promises(self) -> tuple[Promise, ...]:
-        """Return every promise that the journal holds."""
+    def report(self, moments: Sequence[Moment]) -> Report:
+        """Sum the day up, and compare it with the same day without lending."""
         with closing(open_journal(self.settings.store.url)) as journal:
-            return journal.history(self.pool.name)
+            promises = journal.history(self.pool.name)
+        return make_report(
+            self.day,
+            moments,
+            promises,
+            self.held_until,
+            tide=tally(self.served.world),
+            without=play_without(self.day),
+        )
 
     def _look(self, world: SimWorld) -> None:
         """Note, in the world itself, which promises hold room."""

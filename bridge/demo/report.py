@@ -5,6 +5,7 @@ Every number comes from the world's own accounts, the journal's promises, or the
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -162,8 +163,10 @@ def _is_kept(promise: Promise, held_until: datetime | None) -> bool:
 
 def _idle_core_hours(moments: Sequence[Moment]) -> float:
     """Sum what online left, each moment holding until the next."""
-    held = zip(moments, moments[1:], strict=False)
-    return sum(moment.idle_cores * ((following.at - moment.at) / timedelta(hours=1)) for moment, following in held)
+    return sum(
+        moment.idle_cores * ((following.at - moment.at) / timedelta(hours=1))
+        for moment, following in itertools.pairwise(moments)
+    )
 
 
 def _jobs(tally: Tally) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from bridge.settings import document
 from bridge.settings.errors import Problem, SettingsError
 from bridge.settings.model import Around, Pool, Section, Settings
-from bridge.settings.policy import tail
+from bridge.settings.policy import notice
 
 _LATER = frozenset({"signals", "tenants", "rebalance", "from", "to", "cap"})
 """Keys that designs and later versions have."""
@@ -70,16 +70,16 @@ def _around(values: Any, directory: Path) -> Around:
     is_number = isinstance(tick_s, int | float) and not isinstance(tick_s, bool) and 0 < tick_s <= 300
     default_s = Settings.model_fields["tick_s"].default
     pools = _named(_part(values, "pools"))
-    tails = {name: _tail(pool, bare, tick_s if is_number else default_s) for name, pool in pools.items()}
+    notices = {name: _notice(pool, bare, tick_s if is_number else default_s) for name, pool in pools.items()}
     windows = _part(values, "windows")
     names = [_part(window, "name") for window in windows] if isinstance(windows, list) else []
-    return replace(bare, tail_by_pool=tails, window_names=tuple(name for name in names if isinstance(name, str)))
+    return replace(bare, notice_by_pool=notices, window_names=tuple(name for name in names if isinstance(name, str)))
 
 
-def _tail(values: Any, around: Around, tick_s: float) -> timedelta | None:
-    """Return the tail of a pool, or None if the pool is wrong."""
+def _notice(values: Any, around: Around, tick_s: float) -> timedelta | None:
+    """Return the notice of a pool, or None if the pool is wrong."""
     try:
-        return tail(Pool.model_validate(values, context=around), tick_s=tick_s)
+        return notice(Pool.model_validate(values, context=around), tick_s=tick_s)
     except ValidationError:
         return None
 

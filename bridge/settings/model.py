@@ -41,7 +41,7 @@ class Around:
     directory: Path
     """The file's: relative paths count from there."""
     clusters: frozenset[str] = frozenset()
-    tail_by_pool: Mapping[str, timedelta | None] = field(default_factory=dict)
+    notice_by_pool: Mapping[str, timedelta | None] = field(default_factory=dict)
     """Every pool's name, and how long its forced step takes to free the room; None where the pool is wrong itself."""
     window_names: tuple[str, ...] = ()
 
@@ -279,7 +279,7 @@ class Window(Section):
     """Part of the lenders' allocatable that may be lent, what is lent already included (0 to 1). 0 lends nothing."""
     lead: Duration = Field(default=timedelta(minutes=30), validate_default=True)
     """From so long before back_by on, nothing new is scheduled on what must go. As long as most of your tasks run; 30m
-    by default. At least the pool's tail, so it has no off."""
+    by default. At least the pool's notice (twice what its forced step takes), so it has no off."""
     max_extend: Duration = timedelta(0)
     """How much longer an operator may keep it open. 0s, the default, allows no extension."""
 
@@ -298,7 +298,7 @@ class Window(Section):
     @field_validator("pool")
     @classmethod
     def _check_pool(cls, pool: str, info: ValidationInfo) -> str:
-        known = Around.of(info).tail_by_pool
+        known = Around.of(info).notice_by_pool
         if pool not in known:
             raise refusal("isn't a key of pools", _choice(known, "add it there"))
         return pool
@@ -317,12 +317,12 @@ class Window(Section):
     @field_validator("lead")
     @classmethod
     def _check_lead(cls, lead: timedelta, info: ValidationInfo) -> timedelta:
-        tail = Around.of(info).tail_by_pool.get(info.data.get("pool", ""))
-        if tail is not None and lead < tail:
+        notice = Around.of(info).notice_by_pool.get(info.data.get("pool", ""))
+        if notice is not None and lead < notice:
             raise refusal(
-                f"is shorter than the pool's tail, {tail.total_seconds():g}s (overcommit_timeout_s, grace_s, two ticks "
-                "and a margin)",
-                f"set it to {tail.total_seconds():g}s or more, or lower the pool's limits",
+                f"is shorter than the pool's notice, {notice.total_seconds():g}s: twice what its forced step takes "
+                "(overcommit_timeout_s, grace_s, two ticks and a margin)",
+                f"set it to {notice.total_seconds():g}s or more, or lower the pool's limits",
             )
         if "cron" in info.data and "back_by" in info.data:
             length = longest_opening(info.data["cron"], info.data["back_by"])

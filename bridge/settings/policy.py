@@ -15,9 +15,9 @@ def pool_policy(settings: Settings, name: str, *, shape: Shape) -> PoolPolicy:
     return policy_of(name, settings.pools[name], tick_s=settings.tick_s, shape=shape)
 
 
-def tail(pool: Pool, *, tick_s: float) -> timedelta:
-    """Return how long before a window's end the forced step of *pool* comes."""
-    return policy_of("", pool, tick_s=tick_s, shape=Shape(yarn=NOTHING, pod=NO_ROOM)).tail
+def notice(pool: Pool, *, tick_s: float) -> timedelta:
+    """Return how long before a deadline *pool* closes a node at the latest."""
+    return policy_of("", pool, tick_s=tick_s, shape=Shape(yarn=NOTHING, pod=NO_ROOM)).notice
 
 
 def policy_of(name: str, pool: Pool, *, tick_s: float, shape: Shape) -> PoolPolicy:

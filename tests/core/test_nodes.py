@@ -135,7 +135,9 @@ def test_a_settling_rm_never_loses_a_node(state: State) -> None:
 
 @pytest.mark.parametrize("state", [*SEEN_BY_RM, State.STARTING, State.LOST, State.REQUESTED])
 def test_an_unread_rm_never_loses_or_gives_up_a_pod(state: State) -> None:
-    old: dict[str, Any] = {"since": AT - minutes(60), "made_at": AT - minutes(60)} if state is not State.REQUESTED else {}
+    old: dict[str, Any] = (
+        {"since": AT - minutes(60), "made_at": AT - minutes(60)} if state is not State.REQUESTED else {}
+    )
     assert moved(make_elastic(state=state, **old), yarn=Gap.UNREACHABLE)[0] is state
 
 

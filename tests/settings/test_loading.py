@@ -187,7 +187,7 @@ def test_a_resourcemanagers_address_loses_its_last_slash() -> None:
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        ("90s", timedelta(seconds=90)),
+        ("150s", timedelta(seconds=150)),
         ("45m", timedelta(minutes=45)),
         ("2h", timedelta(hours=2)),
         ("1h30m", timedelta(minutes=90)),
@@ -254,7 +254,7 @@ REFUSED = [
     ("windows__0__lead", 45, "windows[0].lead is 45: isn't a duration", "such as 45m"),
     ("windows__0__lead", "", "windows[0].lead is ''", "such as 45m"),
     ("windows__0__lead", "-5m", "windows[0].lead is '-5m'", "such as 45m"),
-    ("windows__0__lead", "49s", "shorter than the pool's tail, 50s", "set it to 50s or more"),
+    ("windows__0__lead", "99s", "shorter than the pool's notice, 100s", "set it to 100s or more"),
     ("windows__0__lead", "8h30m", "as long as the window (8:30:00)", "shorten it"),
     ("windows__0__lead", "9h", "as long as the window (8:30:00)", "shorten it"),
     ("windows__0__max_extend", "25h", "windows[0].max_extend is '25h'", "24h or less"),
@@ -280,7 +280,7 @@ def test_what_is_wrong_is_named_with_file_key_value_and_remedy(path: str, value:
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"windows__0__lead": "50s"}, id="a lead of exactly the tail"),
+        pytest.param({"windows__0__lead": "100s"}, id="a lead of exactly the notice"),
         pytest.param({"windows__0__lead": "8h29m59s"}, id="a lead that leaves a second"),
         pytest.param(
             {"windows__0__cron": "0 * * * *", "windows__0__back_by": "00:00"}, id="a window that never closes"
@@ -295,8 +295,8 @@ def test_edges_are_legal(changes: dict[str, Any]) -> None:
     assert make_settings(**changes).windows
 
 
-def test_a_slow_tick_lengthens_the_tail() -> None:
-    assert "tail, 150s" in "".join(problems(make_values(tick_s=60, windows__0__lead="60s")))
+def test_a_slow_tick_lengthens_the_notice() -> None:
+    assert "notice, 300s" in "".join(problems(make_values(tick_s=60, windows__0__lead="60s")))
 
 
 def test_two_windows_of_one_name_are_refused() -> None:

@@ -1,0 +1,81 @@
+"""What the demonstration says in words. How reasons and limits are called is the command line's business: ``Words``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bridge.core.reasons import Gap
+from bridge.demo.day import Day
+from bridge.demo.moment import Deed, Kind, Moment, Phase
+
+_DEEDS = {
+    Kind.CREATE: "make {nodes}",
+    Kind.LABEL: "label the addresses of {nodes}",
+    Kind.CORDON: "close {nodes} to new containers",
+    Kind.RECOMMISSION: "open {nodes} again",
+    Kind.EMPTY: "close {nodes} to the last vcore",
+    Kind.FORCE: "have what still runs on {nodes} preempted",
+    Kind.REASSERT: "set {nodes} to the promised size again",
+    Kind.DELETE: "delete {nodes}",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """How reasons and limits are said."""
+
+    reason: Callable[[str], str]
+    limit: Callable[[str], str]
+    gap: Callable[[str], str]
+
+
+def window(moment: Moment, day: Day) -> str:
+    """Say where the window is, and what comes next."""
+
+    def clock(at: datetime | None) -> str:
+        return "-" if at is None else f"{day.local(at):%H:%M}"
+
+    match moment.phase:
+        case Phase.CLOSED:
+            return (
+                f"nothing is lent; opens {'-' if moment.opens_at is None else f'{day.local(moment.opens_at):%a %H:%M}'}"
+            )
+        case Phase.OPEN:
+            return f"idle cores may be lent; last calls from {clock(moment.lead_from)}, all back by {clock(moment.back_by)}"
+        case Phase.LEAD:
+            return f"no new work on lent nodes, what runs may end; all back by {clock(moment.back_by)}"
+        case Phase.FORCED:
+            return f"what still runs on lent nodes is preempted; all back by {clock(moment.back_by)}"
+
+
+def deed(done: Deed, words: Words) -> str:
+    """Say what was done, and why."""
+    nodes = "1 elastic node" if done.nodes == 1 else f"{done.nodes} elastic nodes"
+    failed = "tried to " if done.has_failed else ""
+    return f"{failed}{_DEEDS[done.kind].format(nodes=nodes)}: {words.reason(done.reason)}"
+
+
+def offer(moment: Moment, words: Words) -> str:
+    """Say how much may be lent, and what the limit is."""
+    if isinstance(moment.offer_bound_by, Gap):
+        return f"unknown: {words.gap(moment.offer_bound_by)}"
+    why = words.limit(moment.offer_bound_by).partition(":")[0]
+    return f"{moment.offered_nodes * moment.node_vcores} vcores may be lent; the limit: {why}"
+
+
+def wanted(moment: Moment) -> str:
+    """Say what YARN could use."""
+    return f"{moment.wanted_nodes * moment.node_vcores:,} vcores; {moment.waiting:,} containers wait"
+
+
+def hour(moment: Moment, day: Day) -> str:
+    """Sum a moment up in one line, for where nothing can be drawn."""
+    return (
+        f"{day.local(moment.at):%a %H:%M}  window {moment.phase:<6}"
+        f"  online {moment.online_cores:3.0f}/{moment.lender_cores:.0f} cores"
+        f"  offer {moment.offered_nodes * moment.node_vcores:3}  lent {moment.lent_vcores:3}"
+        f"  used {moment.used_vcores:3} vcores  waiting {moment.waiting:6,} containers"
+        f"  jobs {moment.jobs_finished:,}/{moment.jobs_submitted:,}"
+    )

@@ -1,0 +1,80 @@
+"""Writes the tide report for people: each number with one plain sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from bridge.demo.report import Report
+from bridge.demo.tally import Tally
+
+Row = tuple[str, str, str]
+"""A name, a value with its unit, and what it means."""
+
+
+def write(report: Report) -> Group:
+    """Return the report as a heading and a table."""
+    day = report.day
+    start, end = day.local(day.start), day.local(day.end)
+    heading = Text.assemble(
+        ("Tide report", "bold"),
+        f"  {start:%a %d %b %Y %H:%M} to {end:%a %H:%M} {day.zone}. {day.lenders} Kubernetes nodes lend from "
+        f"{day.lender_cores} cores; YARN has {day.static_vcores} vcores of its own.",
+    )
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows(report):
+        table.add_row(*row)
+    return Group(heading, Text(), table)
+
+
+def rows(report: Report) -> Iterator[Row]:
+    """Yield every number of the report with its sentence."""
+    accounts, deadlines = report.tide.accounts, report.deadlines
+    yield "idle", _hours(report.idle_core_hours), "What the online service left of the lenders, all day."
+    yield "lent", _hours(report.lent_core_hours), "Vcores of elastic nodes, from their start until their room was free."
+    yield "used", _hours(report.useful_core_hours + report.lost_core_hours), "Of these, what YARN's tasks ran on."
+    yield "lost", _hours(report.lost_core_hours), "Of these, work that was ended early and had to run again."
+    yield "share lent", f"{report.largest_ratio:.0%}", "Of the lenders' cores, at the height of the tide;"
+    yield "", f"{report.mean_ratio:.0%}", "and in the mean while the window was open."
+    yield "deadlines", f"{deadlines.met:,} of {deadlines.total:,} met", _deadlines(report)
+    yield "AMs killed", f"{accounts.ams_killed:,}", "ApplicationMasters lost; they run on YARN's own nodes."
+    yield "preempted", f"{accounts.preempted_containers:,}", "Containers that YARN took back; no failure of the job."
+    yield "aborted", f"{accounts.aborted_containers:,}", "Containers that ended with their node; counted as failures."
+    yield (
+        "online short",
+        _hours(report.online_short_core_hours),
+        "What online pods waited for; 0 if lending never stood in their way.",
+    )
+    yield "jobs", _finished(report.tide), f"With the tide; {_time(report.tide)}."
+    yield "", _finished(report.without), f"The same day without it; {_time(report.without)}."
+
+
+def _deadlines(report: Report) -> str:
+    if report.deadlines.missed:
+        return f"{report.deadlines.missed:,} elastic nodes still held room at their deadline."
+    return "Each elastic node was gone, and seen to be gone, by its deadline."
+
+
+def _finished(tally: Tally) -> str:
+    return f"{tally.accounts.jobs_finished:,} of {tally.accounts.jobs_submitted:,}"
+
+
+def _time(tally: Tally) -> str:
+    least = "" if tally.accounts.jobs_finished == tally.accounts.jobs_submitted else "at least "
+    return f"{least}{_span(tally.mean_turnaround_s)} from submission to end in the mean"
+
+
+def _span(seconds: float) -> str:
+    minutes = round(timedelta(seconds=seconds) / timedelta(minutes=1))
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _hours(value: float) -> str:
+    return f"{value:,.1f} core hours"

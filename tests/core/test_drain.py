@@ -1,0 +1,163 @@
+"""What goes back, which first, and by when."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bridge.core.decide import decide
+from bridge.core.drain import Return, cost
+from bridge.core.lifecycle import State
+from bridge.core.nodes import elastic_nodes
+from bridge.core.reasons import Gap, LenderRefusal, Reason
+from tests.build import (
+    AT,
+    BACK_BY,
+    Elastic,
+    make_elastic,
+    make_lender,
+    make_policy,
+    make_snapshot,
+    make_window,
+    minutes,
+    room,
+    seconds,
+)
+
+IDLE = make_elastic("idle")
+LIGHT = make_elastic("light", containers=1)
+HEAVY = make_elastic("heavy", containers=3)
+MASTER = make_elastic("master", containers=1).change(yarn={"has_am": True})
+COMING = make_elastic("coming", State.STARTING)
+ALL = (MASTER, HEAVY, IDLE, LIGHT)
+SOON = AT + seconds(60)
+ENDING = BACK_BY - minutes(45)
+
+
+def returned(*elastic: Elastic, **facts: Any) -> tuple[Return, ...]:
+    return decide(make_snapshot(*elastic, **facts)).returns
+
+
+def back(id: str, deadline: Any, reason: Reason) -> Return:
+    return Return(node_id=id, deadline=deadline, reason=reason)
+
+
+def test_cheapest_work_goes_first_and_masters_last() -> None:
+    nodes = elastic_nodes(make_snapshot(*ALL, COMING))
+    assert [node.id for node in sorted(nodes, key=cost)] == ["coming", "idle", "light", "heavy", "master"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "leaving"),
+    [
+        pytest.param(0, (), id="it fits"),
+        pytest.param(4, ("idle",), id="one"),
+        pytest.param(5, ("idle", "light"), id="a part of a node is a node"),
+        pytest.param(12, ("heavy", "idle", "light"), id="three"),
+        pytest.param(16, ("heavy", "idle", "light", "master"), id="all"),
+    ],
+)
+def test_a_lender_gets_back_what_it_misses_and_no_more(missing: float, leaving: tuple[str, ...]) -> None:
+    lenders = (make_lender(online=room(missing, 0)), make_lender("b", allocatable=room(90, 200)))
+    assert returned(*ALL, lenders=lenders) == tuple(back(id, SOON, Reason.KUBERNETES_NEEDS_ROOM) for id in leaving)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "is_drained"),
+    [
+        pytest.param(refusal, refusal in {LenderRefusal.CORDONED, LenderRefusal.DELETING}, id=refusal)
+        for refusal in LenderRefusal
+    ],
+)
+def test_only_a_lender_that_is_leaving_is_drained(refusal: LenderRefusal, is_drained: bool) -> None:
+    lenders = (make_lender(refusal=refusal), make_lender("b"))
+    expected = (back("heavy", SOON, Reason.LENDER_REFUSES),) if is_drained else ()
+    assert returned(HEAVY, lenders=lenders) == expected
+
+
+def test_a_lender_that_is_no_lender_any_more_is_drained() -> None:
+    assert returned(HEAVY, lenders=(make_lender("b"),)) == (back("heavy", SOON, Reason.LENDER_REFUSES),)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param({"at": ENDING - seconds(1)}, (), id="before the lead"),
+        pytest.param({"at": ENDING}, (back("heavy", BACK_BY, Reason.WINDOW_ENDS),), id="from the lead on"),
+        pytest.param(
+            {"windows": ()}, (back("heavy", SOON, Reason.WINDOW_CLOSED),), id="no window is open, whatever was promised"
+        ),
+        pytest.param(
+            {"windows": (make_window(lead=seconds(0)),), "at": BACK_BY - seconds(100)},
+            (back("heavy", BACK_BY, Reason.WINDOW_ENDS),),
+            id="no lead is shorter than the end takes",
+        ),
+        pytest.param(
+            {"windows": (), "kube": Gap.STALE}, (back("heavy", SOON, Reason.WINDOW_CLOSED),), id="time, blind"
+        ),
+        pytest.param(
+            {"at": ENDING, "kube": Gap.STALE}, (back("heavy", BACK_BY, Reason.WINDOW_ENDS),), id="lead, blind"
+        ),
+        pytest.param({"kube": Gap.STALE, "lenders": ()}, (), id="what lenders need is unknown, blind"),
+    ],
+)
+def test_windows_call_back(facts: dict[str, Any], expected: tuple[Return, ...]) -> None:
+    assert returned(HEAVY, **facts) == expected
+
+
+def test_only_what_is_above_the_next_limit_must_go() -> None:
+    later = make_window(name="late", start=BACK_BY, back_by=BACK_BY + minutes(60), max_ratio=0.5)
+    far = tuple(replace(node, promise=replace(node.promise, deadline=later.back_by)) for node in ALL)
+    found = returned(*far, windows=(make_window(), later), at=ENDING)
+    assert found == tuple(back(id, BACK_BY, Reason.WINDOW_ENDS) for id in ("idle", "light"))
+
+
+def test_a_ratio_that_fell_calls_back_the_excess() -> None:
+    assert returned(*ALL, windows=(make_window(max_ratio=0.5),)) == tuple(
+        back(id, SOON, Reason.KUBERNETES_NEEDS_ROOM) for id in ("idle", "light")
+    )
+
+
+def test_what_is_on_its_way_back_counts() -> None:
+    leaving = make_elastic("leaving", State.DRAINING, containers=1)
+    found = returned(*ALL[:3], leaving, lenders=(make_lender(online=room(4, 0)),))
+    assert found == (back("leaving", AT + minutes(30), Reason.WINDOW_ENDS),)
+
+
+@pytest.mark.parametrize("state", [State.DRAINING, State.FORCED])
+def test_a_promise_is_kept_though_a_window_opened_again(state: State) -> None:
+    node = make_elastic("p1", state, containers=1)
+    assert returned(node) == (back("p1", AT + minutes(30), Reason.WINDOW_ENDS),)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param({"windows": (make_window(back_by=AT + minutes(40)),)}, id="a window that ends later"),
+        pytest.param({"lenders": (make_lender(online=room(99, 0)),)}, id="a lender in need"),
+        pytest.param({"windows": ()}, id="no window"),
+    ],
+)
+def test_a_deadline_never_moves_back(facts: dict[str, Any]) -> None:
+    early = AT + seconds(150)
+    node = make_elastic("p1", deadline=early, containers=1)
+    policy = make_policy(reclaim_within=minutes(10))
+    assert [entry.deadline for entry in returned(node, policy=policy, **facts)] == [early]
+
+
+@pytest.mark.parametrize("parts", [("kube",), ("yarn",), ("kube", "yarn")])
+def test_a_nodes_own_deadline_calls_back_whatever_is_known(parts: tuple[str, ...]) -> None:
+    deadline = AT + 2 * make_policy().tail
+    node = make_elastic("p1", deadline=deadline, containers=1)
+    gaps: dict[str, Any] = dict.fromkeys(parts, Gap.UNREACHABLE)
+    assert returned(node, **gaps) == (back("p1", deadline, Reason.WINDOW_ENDS),)
+    later = make_elastic("p1", deadline=deadline + seconds(1), containers=1)
+    assert returned(later, **gaps) == ()
+
+
+def test_an_idle_node_that_nobody_needs_gets_no_deadline_of_its_own() -> None:
+    closing = make_elastic("p1", State.CORDONED)
+    emptied = make_elastic("p2", State.EMPTY)
+    assert returned(closing, emptied) == ()
