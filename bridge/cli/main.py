@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,8 @@ from bridge.store import open_journal, upgrade
 
 REFUSED, BAD_INPUT = 1, 2
 LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(message)s"
+
+log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,18 +63,17 @@ def cli() -> None:
 cli.add_command(demo)
 
 
-def main() -> None:
-    """Run the command line; the entry point of ``tidebridge``."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command line with *words*, by default the process's own; the entry point of ``tidebridge``."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Outside its standalone mode click returns the status of an early exit.
+        sys.exit(cli(words, prog_name="tidebridge", standalone_mode=False) or 0)
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code if not isinstance(error, click.UsageError) else BAD_INPUT)
-    except (SettingsError, app.SetupError) as error:
+        sys.exit(error.exit_code)
+    except SettingsError as error:
         click.echo(f"tidebridge: {error}", err=True)
         sys.exit(BAD_INPUT)
     except PortError as error:
@@ -95,7 +96,9 @@ def run(path: Path) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     with app.running(settings, follow=True) as built:
         app.refuse_unfit_shapes(built)
-        loop = Loop(built.pools, timedelta(seconds=settings.tick_s))
+        loop = Loop(
+            built.pools, period=timedelta(seconds=settings.tick_s), keep=timedelta(days=settings.store.keep_days)
+        )
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda *_: loop.stop())
         logging.getLogger(__name__).info("run.started mode=%s pools=%s", settings.mode, ",".join(settings.pools))
@@ -109,9 +112,9 @@ def run(path: Path) -> None:
 def plan(path: Path, pool_name: str | None, as_json: bool) -> None:
     """Say what the next tick would do, and why. Changes nothing."""
     settings = load(path)
-    with app.running(settings, follow=False) as built:
-        chosen = [pool for pool in built.pools if pool.name in _names(settings, pool_name)]
-        planned = {pool.name: make_plan(pool) for pool in chosen}
+    names = _names(settings, pool_name)
+    with _connected(path, settings, follow=False) as built:
+        planned = {pool.name: make_plan(pool) for pool in built.pools if pool.name in names}
     show.plans(planned, as_json=as_json)
     if any(entry.gaps for entry in planned.values()):
         raise click.exceptions.Exit(REFUSED)
@@ -203,6 +206,16 @@ def _names(settings: Settings, pool_name: str | None) -> tuple[str, ...]:
     if pool_name not in settings.pools:
         raise click.UsageError(f"no pool is called {pool_name!r}; there are: {', '.join(settings.pools)}")
     return (pool_name,)
+
+
+@contextmanager
+def _connected(path: Path, settings: Settings, *, follow: bool) -> Iterator[app.App]:
+    """Connect what the settings at *path* name; what doesn't fit is told as any other mistake in that file."""
+    try:
+        with app.running(settings, follow=follow) as built:
+            yield built
+    except app.SetupError as error:
+        raise SettingsError(path.absolute(), (error.problem,)) from error
 
 
 @contextmanager

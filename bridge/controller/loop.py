@@ -16,6 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from bridge.controller.pool import Pool
 from bridge.controller.record import advice
 from bridge.controller.tick import tick
+from bridge.ports import PortError
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +26,11 @@ _EDGE_HORIZON = timedelta(hours=26)
 class Loop:
     """The running controller. One thread ticks the pools in turn; one that breaks leaves the others alone."""
 
-    def __init__(self, pools: Sequence[Pool], period: timedelta) -> None:
+    def __init__(self, pools: Sequence[Pool], *, period: timedelta, keep: timedelta) -> None:
+        """Tick *pools* every *period*; forget what is older than *keep*."""
         self._pools = pools
         self._period = period
+        self._keep = keep
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._advice: dict[str, str | None] = {}
@@ -36,8 +39,8 @@ class Loop:
         """Tick until ``stop`` is called."""
         scheduler = BackgroundScheduler(timezone="UTC")
         scheduler.add_job(self._wake.set, "interval", seconds=self._period.total_seconds(), coalesce=True)
-        scheduler.add_job(lambda: self._plan_edges(scheduler), "interval", hours=24, coalesce=True)
-        self._plan_edges(scheduler)
+        scheduler.add_job(lambda: self._look_after(scheduler), "interval", hours=24, coalesce=True)
+        self._look_after(scheduler)
         scheduler.start()
         try:
             while not self._stop.is_set():
@@ -66,6 +69,15 @@ class Loop:
                 log.warning("tick.late tick_id=%s pool=%s took_ms=%d", ticked.id, pool.name, ticked.took_ms)
         except Exception:
             log.exception("tick.crashed pool=%s", pool.name)
+
+    def _look_after(self, scheduler: BackgroundScheduler) -> None:
+        """Do once a day what needs no tick."""
+        self._plan_edges(scheduler)
+        for pool in self._pools:
+            try:
+                pool.journal.prune(pool.clock.now() - self._keep)
+            except PortError as error:
+                log.warning("prune.failed pool=%s error=%r", pool.name, str(error))
 
     def _plan_edges(self, scheduler: BackgroundScheduler) -> None:
         """Wake a tick at every edge of a window, and at the start of each lead and tail."""

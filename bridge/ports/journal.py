@@ -50,6 +50,10 @@ class Journal(Protocol):
         """Keep a tick, and what the next one must know."""
         ...
 
+    def prune(self, before: datetime) -> int:
+        """Forget ticks, and promises that are over, from before the instant; return how many ticks went."""
+        ...
+
     def ticks(self, pool: str, limit: int) -> Sequence[TickRecord]:
         """Return the last ticks, newest first."""
         ...

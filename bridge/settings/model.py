@@ -83,6 +83,9 @@ class Store(Section):
     SQLite by default, because it needs no server. A password is better kept out of the file: libpq reads PGPASSWORD
     and ~/.pgpass. It can't be switched off: without a journal nothing is lent.
     """
+    keep_days: Positive = 30
+    """Days after which ticks, and elastic nodes that are gone, are forgotten. A month, so that a night can be compared
+    with the same weekday's before. It has no off; a large number keeps everything."""
 
     @field_validator("url")
     @classmethod

@@ -100,8 +100,12 @@ class SqlJournal:
             return tuple(_tick(row, facts) for row in rows)
 
     def prune(self, before: datetime) -> int:
-        """Forget ticks older than *before*, and facts that no tick since has; return how many ticks went."""
+        """Forget ticks and promises that are over from before the instant, and facts that no tick since has.
+
+        Return how many ticks went.
+        """
         with self._writing() as session:
+            session.execute(delete(PromiseRow).where(PromiseRow.is_over.is_(True), PromiseRow.since < before))
             gone = session.execute(delete(TickRow).where(TickRow.at < before).returning(TickRow.number)).all()
             session.execute(delete(FactRow).where(FactRow.last_at < before))
             return len(gone)

@@ -65,7 +65,7 @@ class Base(DeclarativeBase):
 
 
 class PromiseRow(Base):
-    """One elastic node. Rows of promises that are over stay: they tell what was lent."""
+    """One elastic node. Rows of promises that are over stay until they are pruned: they tell what was lent."""
 
     __tablename__ = "promise"
     __table_args__ = (Index(None, "pool", "is_over"),)

@@ -82,14 +82,14 @@ def applied(model: Model, done: Round, *, gaps: tuple[str, ...] = (), is_instant
     """Do the steps of a plan. What can't be read can't be written either, but pods can always be deleted."""
     for step in done.plan.steps:
         if "promises" not in gaps:
-            model = _written(model, step.promise)
+            model = written(model, step.promise)
         match step.act:
             case CreatePod() as act if step.promise is not None:
-                model = _created(model, act, step.promise)
+                model = created(model, act, step.promise)
             case DeletePod(uid=uid):
-                model = _deleted(model, uid, is_instant=is_instant)
+                model = deleted(model, uid, is_instant=is_instant)
             case ResizeNode() as act if "yarn" not in gaps:
-                model = _resized(model, act)
+                model = resized(model, act)
             case AddLabel(label=label):
                 model = _with_yarn(model, replace(model.yarn, labels=model.yarn.labels | {label}))
             case MapLabel(host=host, label=label):
@@ -101,8 +101,8 @@ def applied(model: Model, done: Round, *, gaps: tuple[str, ...] = (), is_instant
             case _:
                 pass
         if "promises" not in gaps:
-            model = _written(model, step.done)
-    model = _settled(model)
+            model = written(model, step.done)
+    model = settled(model)
     rounds = model.rounds + 1
     ids = tuple(f"r{rounds}n{number}" for number in range(model.truth.policy.grow_per_tick))
     memory = model.truth.memory if "promises" in gaps else done.decision.memory
@@ -122,7 +122,7 @@ def elapsed(model: Model, length: timedelta) -> Model:
         truth=replace(model.truth, at=at, kube=replace(model.kube, pods=pods)),
         ends_at={node_id: when for node_id, when in model.ends_at.items() if node_id not in ended},
     )
-    return _settled(_with_yarn(model, replace(model.yarn, nodes=nodes)))
+    return settled(_with_yarn(model, replace(model.yarn, nodes=nodes)))
 
 
 def _preempted(node: YarnNode) -> YarnNode:
@@ -139,7 +139,7 @@ def restarted(model: Model) -> Model:
     return _with_yarn(model, replace(model.yarn, nodes=nodes, started_at=model.truth.at))
 
 
-def _settled(model: Model) -> Model:
+def settled(model: Model) -> Model:
     """Let pods that run register, and the nodes of pods that are gone disappear."""
     by_ip = {pod.ip: pod for pod in model.kube.pods if pod.ip is not None}
     nodes = tuple(node for node in model.yarn.nodes if node.host in by_ip)
@@ -170,14 +170,14 @@ def _registered(model: Model, pod: ElasticPod) -> YarnNode:
     )
 
 
-def _written(model: Model, promise: Promise | None) -> Model:
+def written(model: Model, promise: Promise | None) -> Model:
     if promise is None:
         return model
     by_id = {entry.id: entry for entry in model.promises} | {promise.id: promise}
     return replace(model, truth=replace(model.truth, promises=tuple(by_id.values())))
 
 
-def _created(model: Model, act: CreatePod, promise: Promise) -> Model:
+def created(model: Model, act: CreatePod, promise: Promise) -> Model:
     if any(pod.promise_id == act.promise_id for pod in model.kube.pods):
         return model
     pod = ElasticPod(
@@ -197,7 +197,7 @@ def _created(model: Model, act: CreatePod, promise: Promise) -> Model:
     return replace(model, truth=replace(model.truth, kube=kube))
 
 
-def _deleted(model: Model, uid: str, *, is_instant: bool) -> Model:
+def deleted(model: Model, uid: str, *, is_instant: bool) -> Model:
     at = model.truth.at
     pods = tuple(
         replace(pod, deleting_since=pod.deleting_since or at) if pod.uid == uid else pod
@@ -207,7 +207,7 @@ def _deleted(model: Model, uid: str, *, is_instant: bool) -> Model:
     return replace(model, truth=replace(model.truth, kube=replace(model.kube, pods=pods)))
 
 
-def _resized(model: Model, act: ResizeNode) -> Model:
+def resized(model: Model, act: ResizeNode) -> Model:
     """The ResourceManager ignores the amount that a node has already, timeout included."""
     before = next((node for node in model.yarn.nodes if node.node_id == act.node_id), None)
     if before is None or before.total == act.total:

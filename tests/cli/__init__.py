@@ -1,0 +1,1 @@
+"""The command line, on the simulated world served over loopback HTTP."""
