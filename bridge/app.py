@@ -17,10 +17,20 @@ from bridge.controller.pool import Mode, Pool
 from bridge.core.resources import Resources, Shape
 from bridge.core.window import WindowSpan
 from bridge.ports import Clock, Journal, PortError
-from bridge.settings import Cluster, Settings, Window, pool_policy
+from bridge.settings import Cluster, Problem, Settings, Window, pool_policy
 from bridge.settings import Pool as PoolSettings
 from bridge.store import open_journal
-from k8s_pool import BadKubeconfig, FleetView, FleetWatch, KubeApi, KubePool, TemplateError, connect, read_fleet
+from k8s_pool import (
+    BadKubeconfig,
+    FleetView,
+    FleetWatch,
+    KubeApi,
+    KubePool,
+    PodTemplate,
+    TemplateError,
+    connect,
+    read_fleet,
+)
 from k8s_pool import load as load_template
 from yarn_client import Timeouts, YarnClient
 
@@ -28,11 +38,16 @@ LOOK_BACK = timedelta(hours=26)
 LOOK_AHEAD = timedelta(hours=50)
 """How far around an instant windows are computed: a window lasts at most a day, and one that follows may extend it."""
 
-FIRST_SYNC_S = 60.0
+FIRST_SYNC_S = 20.0
+"""How long the first tick waits for the first list; one that starts without it sees a gap, and YARN's deadlines."""
 
 
 class SetupError(Exception):
-    """The settings are well formed, but don't fit what they name; the message says the key and the remedy."""
+    """The settings are well formed, but don't fit what they name."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +70,9 @@ def running(
     """
     clock = clock or SystemClock()
     with ExitStack() as stack:
-        journal = stack.enter_context(closing(open_journal(settings.store.url)))
+        templates = {name: _template(name, pool) for name, pool in settings.pools.items()}
         api = _kubernetes(settings)
+        journal = stack.enter_context(closing(open_journal(settings.store.url)))
         view = _fleet(stack, api, settings.kubernetes.namespace, follow=follow)
         clusters = {
             name: stack.enter_context(_yarn_client(cluster)) for name, cluster in settings.yarn.clusters.items()
@@ -68,6 +84,7 @@ def running(
                 journal=journal,
                 api=api,
                 view=view,
+                template=templates[name],
                 client=clusters[pool.cluster],
                 clock=clock,
                 ids=ids or new_id,
@@ -81,7 +98,30 @@ def _kubernetes(settings: Settings) -> KubeApi:
     try:
         return connect(context=settings.kubernetes.context, kubeconfig=settings.kubernetes.kubeconfig)
     except BadKubeconfig as error:
-        raise SetupError(f"kubernetes: {error}; set kubernetes.kubeconfig or kubernetes.context") from error
+        file, context = settings.kubernetes.kubeconfig, settings.kubernetes.context
+        is_file = context is None
+        raise SetupError(
+            Problem(
+                key="kubernetes.kubeconfig" if is_file else "kubernetes.context",
+                value=(repr(str(file)) if file else "null") if is_file else repr(context),
+                why=" ".join(str(error).split()),
+                remedy="name a kubeconfig that kubectl can use, and a context that it has",
+            )
+        ) from error
+
+
+def _template(name: str, pool: PoolSettings) -> PodTemplate:
+    try:
+        return load_template(pool.pod_template)
+    except TemplateError as error:
+        raise SetupError(
+            Problem(
+                key=f"pools.{name}.pod_template",
+                value=repr(str(error.path)),
+                why=f"{error.key} {error.problem}",
+                remedy=error.remedy,
+            )
+        ) from error
 
 
 def _fleet(stack: ExitStack, api: KubeApi, namespace: str, *, follow: bool) -> Callable[[], FleetView]:
@@ -108,6 +148,7 @@ def _pool(
     journal: Journal,
     api: KubeApi,
     view: Callable[[], FleetView],
+    template: PodTemplate,
     client: YarnClient,
     clock: Clock,
     ids: Callable[[], str],
@@ -115,10 +156,6 @@ def _pool(
     """Build one pool's controller."""
     pool = settings.pools[name]
     cluster = settings.yarn.clusters[pool.cluster]
-    try:
-        template = load_template(pool.pod_template)
-    except TemplateError as error:
-        raise SetupError(f"pools.{name}.pod_template: {error}") from error
     kube = KubeCluster(
         view,
         KubePool(api, settings.kubernetes.namespace),
@@ -143,19 +180,28 @@ def _pool(
 
 
 def refuse_unfit_shapes(built: App) -> None:
-    """Raise SetupError where a pool's nodes would be turned away. Of a cluster that doesn't answer each tick asks it."""
+    """Raise SetupError where a pool's nodes would be turned away. A cluster that doesn't answer is for the ticks."""
     for pool in built.pools:
         try:
             minimum = pool.yarn.observe().minimum
         except PortError:
             continue
-        offered = pool.policy.shape.yarn
-        if not minimum.fits_in(offered):
-            raise SetupError(
-                f"pools.{pool.name}.shape: {_words(offered)} is below the cluster's minimum allocation, {_words(minimum)}, "
-                "so the ResourceManager would turn the NodeManager away; raise the shape, or lower "
-                "yarn.scheduler.minimum-allocation-mb and -vcores"
+        refuse_unfit_shape(pool, minimum)
+
+
+def refuse_unfit_shape(pool: Pool, minimum: Resources) -> None:
+    """Raise SetupError if the ResourceManager would turn this pool's NodeManagers away."""
+    offered = pool.policy.shape.yarn
+    if not minimum.fits_in(offered):
+        raise SetupError(
+            Problem(
+                key=f"pools.{pool.name}.shape",
+                value=_words(offered),
+                why=f"is below the cluster's minimum allocation, {_words(minimum)}, so the ResourceManager would turn "
+                "the NodeManager away",
+                remedy="raise the shape, or lower yarn.scheduler.minimum-allocation-mb and -vcores",
             )
+        )
 
 
 def _words(amount: Resources) -> str:

@@ -50,6 +50,22 @@ class Pace:
     backoff_longest_s: float = 30.0
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the garbage collector out while a list is read, and until its last page is gone.
+
+    A page is a tree of a hundred thousand containers, freed by counting references; walking it again and again for
+    cycles it can't have took half the time of a list of 50,000 pods.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 class Reflector(Generic[T]):
     """Keeps a sink equal to the objects at *path*. One thread calls `step`; others may read the properties."""
 
@@ -91,6 +107,7 @@ class Reflector(Generic[T]):
         self._failures = 0 if is_lively else self._failures + 1
         return 0.0 if is_lively else self._backoff_s()
 
+    @_without_collector()
     def list_once(self) -> None:
         """Read all pages and replace the sink's content. Raises KubeError; then the sink is as it was."""
         items: list[T] = []
@@ -109,10 +126,9 @@ class Reflector(Generic[T]):
     def _take_page(self, token: str, items: list[T]) -> tuple[str, str]:
         """Add one page to *items*; return the list's version and the token of the next page, "" after the last."""
         request = list_request(self._path, self._pace, token)
-        with _without_collector():
-            page = call(self._transport, request)
-            items.extend(self._parsed(raw) for raw in page.get("items") or ())
-            meta = page.get("metadata") or {}
+        page = call(self._transport, request)
+        items.extend(self._parsed(raw) for raw in page.get("items") or ())
+        meta = page.get("metadata") or {}
         if not meta.get("resourceVersion"):
             raise KubeUnavailable(f"{self._path}: the answer isn't a list: {str(page)[:80]}")
         return str(meta["resourceVersion"]), meta.get("continue") or ""
@@ -205,19 +221,3 @@ def _event_error(status: JsonObject) -> KubeError:
     if code == _GONE:
         return Refused(message, status=code, reason=str(status.get("reason") or ""))
     return refusal(500, message.encode())
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep the garbage collector out while a page is parsed.
-
-    A page is a tree of a hundred thousand containers, freed by counting references; walking it again and again for
-    cycles it can't have took half the time of a list of 50,000 pods.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -324,7 +324,8 @@ def lenders(draw: st.DrawFn, name: str) -> Lender:
 @st.composite
 def elastics(draw: st.DrawFn, id: str, lender: str, *, is_consistent: bool = False) -> Elastic:
     """Draw an elastic node in any state; unless *is_consistent*, its facts may contradict the journal."""
-    state = draw(st.sampled_from([State.SERVING, State.SERVING, State.SERVING, State.CORDONED, *State]))
+    often = [State.SERVING, State.SERVING, State.SERVING, State.CORDONED, State.CORDONED, State.DRAINING]
+    state = draw(st.sampled_from([*often, *State]))
     deadline = draw(
         st.sampled_from([BACK_BY, AT + minutes(30), AT + minutes(2)])
         if is_consistent
@@ -355,24 +356,33 @@ def _contradict(draw: st.DrawFn, made: Elastic) -> Elastic:
         made = replace(made, yarn=make_yarn_node(promise, containers=draw(st.integers(0, 2))))
     if promise.state is State.REQUESTED and draw(st.booleans()):
         made = replace(made, pod=make_pod(promise), yarn=draw(st.sampled_from([None, make_yarn_node(promise)])))
-    match draw(st.sampled_from(["nothing"] * 6 + ["pod", "yarn", "journal", "deleting", "failed", "pending", "total"])):
+    match draw(
+        st.sampled_from(
+            ["nothing"] * 4
+            + ["pod", "yarn", "journal", "deleting", "failed", "pending", "total", "total", "strange", "unlabelled"]
+        )
+    ):
         case "pod" | "yarn" | "journal" as part:
             return made.without(part)
         case "deleting":
             return made.change(pod={"deleting_since": AT - seconds(3)})
+        case "unlabelled":
+            return replace(made, promise=replace(promise, label_host=None))
         case "failed":
             return made.change(pod={"phase": PodPhase.FAILED})
         case "pending":
             return made.change(pod={"phase": PodPhase.PENDING, "ip": None, "node": None, "trouble": "Unschedulable"})
         case "total":
             totals = [SHAPE.yarn, MINIMUM, NOTHING, Resources(vcores=3, memory_mib=700)]
+            return made.change(yarn={"total": draw(st.sampled_from(totals))})
+        case "strange":
             node_states = [YarnNodeState.RUNNING, YarnNodeState.UNHEALTHY, YarnNodeState.LOST, YarnNodeState.UNKNOWN]
             return made.change(
                 yarn={
-                    "total": draw(st.sampled_from(totals)),
                     "state": draw(st.sampled_from(node_states)),
                     "has_custom_resources": draw(st.booleans()),
                     "has_am": draw(st.booleans()),
+                    "is_settled": draw(st.booleans()),
                     "health_at": draw(st.sampled_from([AT, None, AT - minutes(600)])),
                 }
             )

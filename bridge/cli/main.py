@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,10 @@ from bridge.cli.demo import demo
 from bridge.cli.durations import Duration
 from bridge.controller import views
 from bridge.controller.loop import Loop
+from bridge.controller.pool import Pool
+from bridge.controller.record import Planned
 from bridge.controller.tick import make_plan
+from bridge.core.reasons import Gap
 from bridge.core.snapshot import Pause
 from bridge.ports import Journal, PortError
 from bridge.settings import Settings, SettingsError, load
@@ -86,23 +90,30 @@ def main(words: Sequence[str] | None = None) -> None:
 def run(path: Path) -> None:
     """Run the controller until it is told to stop (SIGTERM or SIGINT)."""
     settings = load(path)
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s.%(msecs)03d %(levelname)s %(message)s",
-        datefmt="%FT%T",
-    )
-    for noisy in ("apscheduler", "urllib3", "kubernetes"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    with app.running(settings, follow=True) as built:
+    _log_to_stderr()
+    # Nothing is under way yet, and a thread may wait for an answer that doesn't come.
+    _when_told_to_stop(lambda: os._exit(0))
+    log.info("run.starting config=%s", path.absolute())
+    with _connected(path, settings, follow=True) as built:
         app.refuse_unfit_shapes(built)
         loop = Loop(
             built.pools, period=timedelta(seconds=settings.tick_s), keep=timedelta(days=settings.store.keep_days)
         )
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signum, lambda *_: loop.stop())
-        logging.getLogger(__name__).info("run.started mode=%s pools=%s", settings.mode, ",".join(settings.pools))
+        _when_told_to_stop(loop.stop)
+        log.info("run.started mode=%s pools=%s", settings.mode, ",".join(settings.pools))
         loop.run()
+    log.info("run.stopped")
+
+
+def _log_to_stderr() -> None:
+    """Log what the controller does; of the libraries below it only what goes wrong."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=LOG_FORMAT, datefmt="%FT%T")
+    logging.getLogger("bridge").setLevel(logging.INFO)
+
+
+def _when_told_to_stop(stop: Callable[[], object]) -> None:
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop())
 
 
 @cli.command()
@@ -114,10 +125,18 @@ def plan(path: Path, pool_name: str | None, as_json: bool) -> None:
     settings = load(path)
     names = _names(settings, pool_name)
     with _connected(path, settings, follow=False) as built:
-        planned = {pool.name: make_plan(pool) for pool in built.pools if pool.name in names}
+        planned = {pool.name: _plan(pool) for pool in built.pools if pool.name in names}
     show.plans(planned, as_json=as_json)
     if any(entry.gaps for entry in planned.values()):
         raise click.exceptions.Exit(REFUSED)
+
+
+def _plan(pool: Pool) -> Planned:
+    """Plan for a pool whose nodes YARN would take."""
+    planned = make_plan(pool)
+    if not isinstance(planned.snapshot.yarn, Gap):
+        app.refuse_unfit_shape(pool, planned.snapshot.yarn.minimum)
+    return planned
 
 
 @cli.command()
@@ -129,7 +148,7 @@ def status(path: Path, pool_name: str | None, as_json: bool) -> None:
     settings = load(path)
     with _journal(settings) as journal:
         found = [
-            views.status(next(iter(journal.ticks(name, 1)), None), name, datetime.now(UTC))
+            views.status(next(iter(journal.ticks(name, 1)), None), journal.memory(name), name, datetime.now(UTC))
             for name in _names(settings, pool_name)
         ]
     show.statuses(found, as_json=as_json)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Any
 
 import click
 import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bridge.cli import words
 from bridge.controller import record
 from bridge.controller.record import Planned, plain
+from bridge.core.reasons import Gap, Limit
+
+_AMOUNTS = ({"cpu_millicores", "memory_mib"}, {"vcores", "memory_mib"})
 
 
 def as_text(value: Any) -> str:
@@ -24,20 +32,30 @@ def as_text(value: Any) -> str:
 def plans(planned: Mapping[str, Planned], *, as_json: bool) -> None:
     """Print what the next ticks would do."""
     found = [_planned(name, entry) for name, entry in planned.items()]
+    for name, seen in planned.items():
+        for part, why in seen.gaps.items():
+            click.echo(f"tidebridge: {name}: {part} is unknown: {why}{_remedy(seen, part)}", err=True)
     if as_json:
         click.echo(as_text({"pools": found}))
         return
     for entry in found:
-        for part, why in entry["gaps"].items():
-            click.echo(f"{entry['pool']}: {part} is unknown: {why}", err=True)
         decided = entry["decided"]
         click.echo(f"{entry['pool']}: {_sized(decided)}")
-        for step in entry["plan"]:
-            click.echo(f"  {words.step(step)}")
+        click.echo(f"  bound by {words.limit(decided['size']['bound_by'])}")
+        for reason, steps in groupby(entry["plan"], key=itemgetter("reason")):
+            click.echo(f"  because {words.reason(reason)}:")
+            for step in steps:
+                click.echo(f"    {words.act(step)}")
         for step in entry["refused"]:
-            click.echo(f"  refused: {words.step(step)}: {words.failure(step['refused'])}")
+            click.echo(f"  refused, because {words.failure(step['refused'])}:\n    {words.act(step)}")
         if not entry["plan"]:
             click.echo("  nothing to do")
+
+
+def _remedy(planned: Planned, part: str) -> str:
+    """Say what to do about a part that could not be read."""
+    facts = {"kubernetes": planned.snapshot.kube, "yarn": planned.snapshot.yarn}.get(part)
+    return words.remedy(part, facts) if isinstance(facts, Gap) else ""
 
 
 def _planned(name: str, planned: Planned) -> dict[str, Any]:
@@ -62,10 +80,7 @@ def _sized(decided: Mapping[str, Any]) -> str:
     offered = f"{offer['nodes']} offered" if isinstance(offer, Mapping) else f"offer unknown ({words.gap(offer)})"
     demand = decided["demand"]
     wanted = f"{demand['nodes']} wanted" if isinstance(demand, Mapping) else f"demand unknown ({words.gap(demand)})"
-    return (
-        f"{size['open_nodes']} elastic nodes open, {offered}, {wanted}, target {size['target']} "
-        f"(bound by {words.limit(size['bound_by'])})"
-    )
+    return f"{size['open_nodes']} elastic nodes open, {offered}, {wanted}, target {size['target']}"
 
 
 def statuses(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
@@ -76,49 +91,80 @@ def statuses(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     console = Console(highlight=False)
     for entry in found:
         if entry["last_tick"] is None:
-            console.print(f"{entry['pool']}: no tick yet; start the controller with: tidebridge run")
+            click.echo(f"{entry['pool']}: no tick yet; start the controller with: tidebridge run")
             continue
-        _status(console, entry)
+        console.print(Text.assemble((entry["pool"], "bold"), f"  {_age(entry)}"))
+        console.print(_lines(entry))
+        if entry["nodes"]:
+            console.print(_nodes(entry["nodes"]))
 
 
-def _status(console: Console, entry: Mapping[str, Any]) -> None:
-    last, window = entry["last_tick"], entry["window"]
-    console.print(f"[bold]{entry['pool']}[/]  mode {entry['mode']}, last tick {last['age_s']:.0f} s ago")
+def _age(entry: Mapping[str, Any]) -> str:
+    age_s = entry["last_tick"]["age_s"]
+    return f"mode {entry['mode']}, last tick {age_s:.0f} s ago"
+
+
+def _lines(entry: Mapping[str, Any]) -> Table:
+    """Put a word before each fact; long facts go on below their beginning."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for word, style, fact in _facts(entry):
+        table.add_row(Text(f"  {word}", style), Text(fact))
+    return table
+
+
+def _facts(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Say what is lent, to whom, until when, and what is wrong: word, style, fact."""
+    window = entry["window"]
     if window["max_ratio"] > 0:
-        console.print(f"  window  {', '.join(window['windows'])}: open, all back by {words.moment(window['back_by'])}")
+        yield "window", "", f"{', '.join(window['windows'])}: open, all back by {words.moment(window['back_by'])}"
     else:
-        console.print(f"  window  closed, opens {words.moment(window['opens_at'])}")
-    console.print(f"  offer   {entry['offered_nodes']} nodes, bound by {words.limit(entry['offer_bound_by'])}")
-    console.print(f"  wanted  {entry['wanted_nodes']} nodes")
-    console.print(f"  target  {entry['target_nodes']} nodes, bound by {words.limit(entry['target_bound_by'])}")
-    console.print(f"  lent    {words.amount(entry['lent'])}")
-    console.print(f"  used    {words.amount(entry['used'])}, {entry['containers']} containers")
+        yield "window", "", f"closed, opens {words.moment(window['opens_at'])}"
+    yield "offer", "", _counted(entry["offered_nodes"], entry["offer_bound_by"])
+    yield "wanted", "", "unknown" if entry["wanted_nodes"] is None else f"{entry['wanted_nodes']} nodes"
+    yield "target", "", _counted(entry["target_nodes"], entry["target_bound_by"])
+    if entry["target_bound_by"] == Limit.COOL_DOWN and _is_held_back(entry):
+        yield "", "", f"a new node failed to start, last at {words.moment(entry['failed_start_at'])}"
+    yield "lent", "", "unknown" if entry["lent"] is None else words.amount(entry["lent"])
+    used = "unknown" if entry["used"] is None else f"{words.amount(entry['used'])}, {entry['containers']} containers"
+    yield "used", "", used
     if entry["paused_until"] is not None:
-        console.print(f"  paused until {words.moment(entry['paused_until'])}")
+        yield "paused", "yellow", f"until {words.moment(entry['paused_until'])}"
     for part, why in entry["gaps"].items():
-        console.print(f"  [red]unknown[/] {part}: {why}")
+        yield "unknown", "red", f"{part}: {why}"
     for name in entry["impostors"]:
-        console.print(f"  [yellow]not ours[/] pod {name} carries this pool's labels; it is left alone")
+        yield "not ours", "yellow", f"pod {name} carries this pool's labels; it is left alone"
     for step in entry["failed"]:
-        console.print(f"  [red]failed[/] {words.step(step)}: {step['error']}")
-    if entry["nodes"]:
-        console.print(_nodes(entry["nodes"]))
+        yield "failed", "red", f"{words.step(step)}: {step['error']}"
+
+
+def _is_held_back(entry: Mapping[str, Any]) -> bool:
+    """Say whether more is wanted than there is to be."""
+    return (entry["wanted_nodes"] or 0) > entry["target_nodes"] and entry["failed_start_at"] is not None
+
+
+def _counted(nodes: int | None, bound_by: str) -> str:
+    if nodes is None:
+        return f"unknown: {words.gap(bound_by)}"
+    return f"{nodes} nodes, bound by {words.limit(bound_by)}"
 
 
 def _nodes(nodes: Sequence[Mapping[str, Any]]) -> Table:
+    """Put a node in a row; only its last cell may take several lines."""
     table = Table(box=None, pad_edge=False)
-    for heading in ("elastic node", "lender", "state", "since", "back by", "YARN node", "why"):
-        table.add_column(heading)
+    for heading in ("elastic node", "lender", "state", "since", "back by"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("why", overflow="fold")
     for node in nodes:
-        why = words.reason(node["reason"]) + (f"; {node['trouble']}" if node["trouble"] else "")
+        trouble = f"; {node['trouble']}" if node["trouble"] else ""
         table.add_row(
-            node["id"],
-            node["lender"],
-            node["state"],
-            words.moment(node["since"]),
-            words.moment(node["deadline"]),
-            node["node_id"] or "-",
-            why,
+            Text(node["id"]),
+            Text(node["lender"]),
+            Text(node["state"]),
+            Text(words.clock(node["since"])),
+            Text(words.clock(node["deadline"])),
+            Text(f"{words.reason(node['reason'])}{trouble}"),
         )
     return table
 
@@ -139,11 +185,14 @@ def _tree(value: Any, indent: str) -> None:
         value.items() if isinstance(value, Mapping) else ((f"{number + 1}.", one) for number, one in enumerate(value))
     )
     for key, entry in items:
-        if isinstance(entry, Mapping | list) and entry:
+        if isinstance(entry, Mapping) and set(entry) in _AMOUNTS:
+            click.echo(f"{indent}{key}: {words.amount(entry)}")
+        elif isinstance(entry, Mapping | list) and entry:
             click.echo(f"{indent}{key}")
             _tree(entry, indent + "  ")
         else:
-            click.echo(f"{indent}{key}: {_leaf(str(key), entry)}")
+            width = get_terminal_size().columns
+            click.echo(fill(f"{indent}{key}: {_leaf(str(key), entry)}", width, subsequent_indent=indent + "  "))
 
 
 def _leaf(key: str, value: Any) -> str:
@@ -151,6 +200,8 @@ def _leaf(key: str, value: Any) -> str:
         return "-"
     if isinstance(value, str) and key in {"bound_by", "limit"}:
         return f"{value} ({words.limit(value)})"
+    if isinstance(value, str) and key == "refusal":
+        return f"{value} (it {words.refusal(value)})"
     if isinstance(value, str) and key == "reason":
         return f"{value} ({words.reason(value)})"
     return str(value)
@@ -173,4 +224,4 @@ def upgraded(before: str, after: str, *, as_json: bool) -> None:
     elif before == after:
         click.echo(f"the database has schema {after} already")
     else:
-        click.echo(f"the database went from schema {before or 'none'} to {after}")
+        click.echo(f"the database went from {before} to schema {after}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -85,6 +86,14 @@ FAILURES: dict[CheckFailure, str] = {
 }
 
 
+REMEDIES: dict[tuple[str, Gap], str] = {
+    ("kubernetes", Gap.UNREACHABLE): "see that the API server runs, and that kubernetes.kubeconfig and context name it",
+    ("kubernetes", Gap.FORBIDDEN): "grant it; config/rbac.yaml has all that is needed",
+    ("yarn", Gap.UNREACHABLE): "see that a ResourceManager runs at one of its cluster's resourcemanagers",
+    ("yarn", Gap.NOT_UNDERSTOOD): "see that its cluster's resourcemanagers are web addresses of ResourceManagers",
+}
+
+
 def reason(word: str) -> str:
     """Say a reason as a clause; a word of another version stays as it is."""
     return REASONS[Reason(word)] if word in set(Reason) else word
@@ -98,6 +107,12 @@ def limit(word: str) -> str:
 def gap(word: str) -> str:
     """Say a gap as a clause."""
     return GAPS[Gap(word)] if word in set(Gap) else word
+
+
+def remedy(part: str, gap: Gap) -> str:
+    """Say what to do about a part that could not be read; the journal's own words say it already."""
+    known = REMEDIES.get((part, gap))
+    return "" if known is None else f"; {known}"
 
 
 def refusal(word: str) -> str:
@@ -115,7 +130,12 @@ def moment(text: str | None) -> str:
     return "-" if text is None else datetime.fromisoformat(text).astimezone().strftime("%a %H:%M:%S")
 
 
-def amount(value: dict[str, Any] | None) -> str:
+def clock(text: str | None) -> str:
+    """Write the time of day of an instant that is less than a day away."""
+    return "-" if text is None else datetime.fromisoformat(text).astimezone().strftime("%H:%M")
+
+
+def amount(value: Mapping[str, Any] | None) -> str:
     """Write an amount of either system."""
     if value is None:
         return "-"
@@ -126,23 +146,26 @@ def amount(value: dict[str, Any] | None) -> str:
 
 
 def step(entry: dict[str, Any]) -> str:
-    """Write a step of a plan as one line."""
-    why = reason(entry["reason"])
+    """Write a step of a plan as one line, with its reason."""
+    return f"{act(entry)} ({reason(entry['reason'])})"
+
+
+def act(entry: dict[str, Any]) -> str:
+    """Write what a step of a plan does."""
     match entry["do"]:
         case "create_pod":
-            what = f"create a pod on {entry['lender']} of {amount(entry['shape'])}, back by {moment(entry['deadline'])}"
+            return f"create a pod on {entry['lender']} of {amount(entry['shape'])}, back by {moment(entry['deadline'])}"
         case "resize_node":
             timeout = entry["overcommit_timeout_s"]
             kept = "what runs may end" if timeout < 0 else f"what runs is preempted after {timeout:g} s"
-            what = f"{entry['purpose']} {entry['node_id']}: to {amount(entry['total'])}, {kept}"
+            return f"{entry['purpose']} {entry['node_id']}: to {amount(entry['total'])}, {kept}"
         case "delete_pod":
-            what = f"delete the pod of {entry['promise']}"
+            return f"delete the pod of {entry['promise']}"
         case "map_label":
-            what = f"map {entry['host']} to node label {entry['label']}"
+            return f"map {entry['host']} to node label {entry['label']}"
         case "unmap_label":
-            what = f"clear the node label of {entry['host']}"
+            return f"clear the node label of {entry['host']}"
         case "add_label":
-            what = f"add node label {entry['label']}, not exclusive"
+            return f"add node label {entry['label']}, not exclusive"
         case other:
-            what = f"{other} {entry['promise']} to {entry['state']}"
-    return f"{what} ({why})"
+            return f"{other} {entry['promise']} to {entry['state']}"

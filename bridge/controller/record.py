@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import cache
+from types import NoneType
 from typing import Any
 
 from bridge.controller.act import Outcome
@@ -20,6 +22,7 @@ from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.offer import Offer
 from bridge.core.reasons import Gap
+from bridge.core.remember import lenders_left_alone
 from bridge.core.resources import NO_ROOM, NOTHING
 from bridge.core.snapshot import ElasticPod, Snapshot
 
@@ -83,7 +86,7 @@ def lenders(snapshot: Snapshot, decision: Decision) -> list[dict[str, Any]]:
     """Describe each lender: what it has, what online pods ask, what is left for elastic pods."""
     if isinstance(snapshot.kube, Gap) or isinstance(decision.offer, Gap):
         return []
-    by_lender = decision.offer.by_lender
+    by_lender, left_alone = decision.offer.by_lender, lenders_left_alone(snapshot)
     held: Counter[str] = Counter(entry.promise.lender for entry in decision.nodes if entry.state is not State.GONE)
     return [
         {
@@ -94,6 +97,7 @@ def lenders(snapshot: Snapshot, decision: Decision) -> list[dict[str, Any]]:
             "nodes_fit": by_lender[lender.name].nodes,
             "nodes_held": held[lender.name],
             "refusal": plain(lender.refusal),
+            "left_alone": lender.name in left_alone,
         }
         for lender in snapshot.kube.lenders
     ]
@@ -213,8 +217,13 @@ _SNAKE = {
 }
 
 
+_PLAIN = frozenset({str, int, float, bool, NoneType})
+
+
 def plain(value: Any) -> Any:
     """Turn a core value into JSON: times in RFC 3339, durations as ``…_s``."""
+    if type(value) in _PLAIN:
+        return value
     match value:
         case Enum():
             return value.value
@@ -227,12 +236,16 @@ def plain(value: Any) -> Any:
         case tuple() | list() | frozenset():
             return [plain(entry) for entry in value]
         case _ if is_dataclass(value) and not isinstance(value, type):
-            return {
-                _named(field.name, getattr(value, field.name)): plain(getattr(value, field.name))
-                for field in fields(value)
-            }
+            parts = ((name, getattr(value, name)) for name in _names(type(value)))
+            return {_named(name, part): plain(part) for name, part in parts}
         case _:
             return value
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    """List a dataclass's fields."""
+    return tuple(field.name for field in fields(kind))
 
 
 def _named(name: str, value: Any) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.controller.act import Outcome, act
+from bridge.controller.collector import kept_out
 from bridge.controller.observe import Observation, observe
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.record import Planned, advice, sections
@@ -30,6 +31,7 @@ class Ticked:
     took_ms: int
 
 
+@kept_out()
 def make_plan(pool: Pool) -> Planned:
     """Observe and plan, and change nothing."""
     observation: Observation = observe(pool)
@@ -69,6 +71,7 @@ def _advise(pool: Pool, planned: Planned, last_advice: str | None) -> None:
         log.warning("advise.failed pool=%s error=%r", pool.name, str(error))
 
 
+@kept_out()
 def _record(pool: Pool, ticked: Ticked) -> None:
     """Keep the tick, and leave one line in the log."""
     planned = ticked.planned

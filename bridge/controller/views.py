@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.controller.record import plain
+from bridge.core.snapshot import Memory
 from bridge.ports import TickRecord
 
 TOPICS = ("window", "offer", "demand", "size", "plan", "lender NAME", "node ID")
@@ -19,13 +20,15 @@ class UnknownTopic(LookupError):
     """There is nothing of this name to explain; the message says what there is."""
 
 
-def status(record: TickRecord | None, pool: str, at: datetime) -> dict[str, Any]:
-    """Say what is lent, to whom, until when; ``age_s`` is how old the last tick is."""
+def status(record: TickRecord | None, memory: Memory, pool: str, at: datetime) -> dict[str, Any]:
+    """Say what is lent, to whom, until when; ``age_s`` is how old the last tick is. What wasn't seen is None."""
     if record is None:
         return {"pool": pool, "last_tick": None}
     sections = record.sections
     decided, load = sections["decided"], sections["load"]
-    offer = decided["offer"]
+    offer, kube = decided["offer"], sections["seen"]["kubernetes"]
+    is_lent_seen = isinstance(kube, Mapping)
+    is_use_seen = is_lent_seen and isinstance(sections["seen"]["yarn"], Mapping)
     return {
         "pool": pool,
         "mode": record.mode,
@@ -43,13 +46,14 @@ def status(record: TickRecord | None, pool: str, at: datetime) -> dict[str, Any]
         "wanted_nodes": decided["demand"]["nodes"] if isinstance(decided["demand"], Mapping) else None,
         "target_nodes": decided["size"]["target"],
         "target_bound_by": decided["size"]["bound_by"],
-        "lent": load["lent"],
-        "used": load["used"],
-        "containers": load["containers"],
+        "failed_start_at": plain(memory.failed_start_at),
+        "lent": load["lent"] if is_lent_seen else None,
+        "used": load["used"] if is_use_seen else None,
+        "containers": load["containers"] if is_use_seen else None,
         "nodes_by_state": load["nodes_by_state"],
         "nodes": sections["nodes"],
         "failed": [entry for entry in sections["done"] if entry["error"] is not None],
-        "impostors": seen["impostors"] if isinstance(seen := sections["seen"]["kubernetes"], Mapping) else [],
+        "impostors": kube["impostors"] if is_lent_seen else [],
     }
 
 
@@ -83,4 +87,5 @@ def _one(entries: list[dict[str, Any]], key: str, name: str | None, what: str) -
         if entry[key] == name:
             return entry
     there = ", ".join(str(entry[key]) for entry in entries[:20]) or "none"
-    raise UnknownTopic(f"no {what} is called {name!r}; there are: {there}")
+    problem = f"say which {what}" if name is None else f"no {what} is called {name!r}"
+    raise UnknownTopic(f"{problem}; there are: {there}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bridge.core.actions import CreatePod, Plan, Purpose, Refusal, ResizeNode, Step
 from bridge.core.lifecycle import State, is_allowed_in_a_tick
-from bridge.core.offer import lender_offer
+from bridge.core.offer import lender_room
 from bridge.core.reasons import CheckFailure, Gap
 from bridge.core.resources import NO_ROOM, Room
 from bridge.core.snapshot import Promise, Snapshot, YarnNode
@@ -89,7 +89,7 @@ def _room_left(snapshot: Snapshot, held: list[tuple[str, Room]]) -> dict[str, Ro
     if isinstance(snapshot.kube, Gap):
         return {}
     left = {
-        lender.name: lender_offer(lender, snapshot.policy).room if lender.refusal is None else NO_ROOM
+        lender.name: lender_room(lender, snapshot.policy) if lender.refusal is None else NO_ROOM
         for lender in snapshot.kube.lenders
     }
     for lender, amount in held:

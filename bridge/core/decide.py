@@ -8,8 +8,9 @@ from bridge.core.demand import Demand, demand
 from bridge.core.drain import Return, returns, surplus
 from bridge.core.nodes import ElasticNode, elastic_nodes
 from bridge.core.offer import Offer, offer
-from bridge.core.reasons import Gap, Reason
-from bridge.core.size import Size, remember, size
+from bridge.core.reasons import Gap
+from bridge.core.remember import remember
+from bridge.core.size import Size, size
 from bridge.core.snapshot import Memory, Snapshot
 from bridge.core.window import Allowance, allowance
 
@@ -41,7 +42,6 @@ def decide(snapshot: Snapshot) -> Decision:
     staying = tuple(node for node in nodes if node.id not in gone)
     wanted = demand(snapshot, staying)
     sized = size(snapshot, staying, offered, wanted)
-    failed_start = any(_has_just_failed(node) for node in nodes)
     return Decision(
         allowance=allowed,
         nodes=nodes,
@@ -50,12 +50,5 @@ def decide(snapshot: Snapshot) -> Decision:
         size=sized,
         returns=leaving,
         cordons=surplus(staying, sized),
-        memory=remember(snapshot, sized, failed_start),
+        memory=remember(snapshot, nodes, sized),
     )
-
-
-def _has_just_failed(node: ElasticNode) -> bool:
-    """Say whether a node was given up in this tick before it ever served: too slow, or its pod ended."""
-    recorded = None if node.recorded is None else node.recorded.state
-    is_failure = node.promise.reason in {Reason.NEVER_SERVED, Reason.POD_ENDED}
-    return is_failure and not node.promise.served and recorded is not node.state

@@ -84,9 +84,12 @@ def _standing(now: list[WaitingContainers], before: tuple[WaitingContainers, ...
 
 def _room_on(node: ElasticNode) -> tuple[Resources, bool]:
     """Say what is free on a node, or will be once it serves, and whether it runs anything."""
-    if node.running is None or node.state in GROWING:
-        return node.promise.shape.yarn, False
-    return node.running.total - node.running.used, node.running.containers > 0
+    running, shape = node.running, node.promise.shape.yarn
+    if running is None or node.state in GROWING:
+        return shape, False
+    # A serving node that has another amount is told its own in this tick; one with custom resources can't be told.
+    total = running.total if running.has_custom_resources else shape
+    return total - running.used, running.containers > 0
 
 
 def _fill(

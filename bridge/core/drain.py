@@ -83,7 +83,7 @@ def _kept(node: ElasticNode) -> Return:
 
 def _not_later(entry: Return, deadline: datetime | None) -> Return:
     """Hold a return to the deadline that its node has already."""
-    return entry if deadline is None else replace(entry, deadline=min(entry.deadline, deadline))
+    return entry if deadline is None or entry.deadline <= deadline else replace(entry, deadline=deadline)
 
 
 def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> list[Return]:

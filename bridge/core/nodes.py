@@ -152,7 +152,7 @@ def _join(
         promise = replace(promise, pod_uid=pod.uid)
     node = ElasticNode(promise=promise, pod=pod, yarn=yarn, recorded=recorded)
     running = node.running
-    if running is not None and promise.state is not State.GONE:
+    if running is not None and promise.state is not State.GONE and promise.node_id != running.node_id:
         node = replace(node, promise=replace(promise, node_id=running.node_id))
     while (moved := _observed(node, snapshot)) is not None and moved[0] is not node.state:
         state, reason = moved

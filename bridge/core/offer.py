@@ -13,6 +13,8 @@ from bridge.core.resources import NO_ROOM, Room
 from bridge.core.snapshot import KubeFacts, Lender, PoolPolicy, Snapshot
 from bridge.core.window import Allowance
 
+_EMPTYING = frozenset({LenderRefusal.CORDONED, LenderRefusal.DELETING})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
@@ -100,10 +102,10 @@ def _ceiling(
     """
     policy, shape = snapshot.policy, snapshot.policy.shape.pod
     lending = [lender for lender in kube.lenders if lender.refusal is None]
-    room = _sum(lender_offer(lender, policy).room for lender in kube.lenders) - policy.keep_free - kube.online_waiting
     share = _sum(lender.allocatable for lender in lending).share(allowed.max_ratio)
     bounds = [(tightest.nodes, tightest.limit), (shape.times_in(share), Limit.WINDOW_RATIO)]
     if kube.online_waiting != NO_ROOM:
+        room = _sum(lender_room(lender, policy) for lender in kube.lenders) - policy.keep_free - kube.online_waiting
         bounds.append((shape.times_in(room.at_least_zero()), Limit.ONLINE_PODS_WAIT))
     if allowed.is_ending(snapshot.at):
         bounds.append((lasting, Limit.WINDOW_IS_ENDING))
@@ -113,16 +115,21 @@ def _ceiling(
 
 
 def lender_offer(lender: Lender, policy: PoolPolicy) -> LenderOffer:
-    """Compute one lender's room: allocatable less margin less what isn't elastic, rounded down."""
-    room = (lender.allocatable.share(1 - policy.margin_ratio) - lender.online).at_least_zero()
+    """Compute what one lender gives: its room, and how many nodes of the pool's shape that makes."""
+    room = lender_room(lender, policy)
     nodes = min(policy.shape.pod.times_in(room), max(0, lender.pod_slots))
     return LenderOffer(
         lender=lender.name,
         room=room,
         nodes=nodes,
         refusal=lender.refusal,
-        must_empty=lender.refusal in {LenderRefusal.CORDONED, LenderRefusal.DELETING},
+        must_empty=lender.refusal in _EMPTYING,
     )
+
+
+def lender_room(lender: Lender, policy: PoolPolicy) -> Room:
+    """Compute one lender's room: allocatable less margin less what isn't elastic, rounded down."""
+    return (lender.allocatable.share(1 - policy.margin_ratio) - lender.online).at_least_zero()
 
 
 def _sum(amounts: Iterable[Room]) -> Room:

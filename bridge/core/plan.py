@@ -29,6 +29,7 @@ from bridge.core.drain import Return, cost
 from bridge.core.lifecycle import GROWING, State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
+from bridge.core.remember import lenders_left_alone
 from bridge.core.resources import NOTHING, Resources, Room
 from bridge.core.snapshot import ElasticPod, PoolPolicy, Promise, Snapshot, YarnNode, YarnNodeState
 
@@ -41,10 +42,10 @@ def plan(snapshot: Snapshot, decision: Decision) -> Plan:
     A journal that couldn't be read isn't written over: what pods say of a promise is less than what it holds.
     """
     returns = {entry.node_id: entry for entry in decision.returns}
-    reopened = _reopened(decision, returns)
+    cordons, reopened = frozenset(decision.cordons), _reopened(decision, returns)
     steps: list[Step] = []
     for node in decision.nodes:
-        steps += _steps(snapshot, node, returns.get(node.id), node.id in decision.cordons, node.id in reopened)
+        steps += _steps(snapshot, node, returns.get(node.id), node.id in cordons, node.id in reopened)
     steps += _label_steps(snapshot, decision)
     steps += _new_nodes(snapshot, decision, len(reopened))
     if isinstance(snapshot.promises, Gap):
@@ -62,7 +63,7 @@ def _urgency(step: Step) -> int:
 def _steps(snapshot: Snapshot, node: ElasticNode, due: Return | None, cordon: bool, reopen: bool) -> Iterator[Step]:
     """Make one node's steps: at most one act besides the labels."""
     host = _host_to_label(snapshot, node)
-    if host is not None:
+    if host is not None and host != node.promise.label_host:
         node = replace(node, promise=replace(node.promise, label_host=host))
     step = _next(snapshot, node, due, cordon, reopen)
     if step.act is not None or step.promise != node.recorded:
@@ -101,7 +102,8 @@ def _next(snapshot: Snapshot, node: ElasticNode, due: Return | None, cordon: boo
 def _give_back(snapshot: Snapshot, node: ElasticNode, due: Return) -> Step:
     """Take a node one step nearer to being free by its deadline."""
     policy, at = snapshot.policy, snapshot.at
-    node = replace(node, promise=replace(node.promise, deadline=due.deadline))
+    if node.promise.deadline != due.deadline:
+        node = replace(node, promise=replace(node.promise, deadline=due.deadline))
     if node.state is State.REQUESTED and node.pod is None:
         return _move(snapshot, node, State.GONE, due.reason)
     if node.state in GROWING and _is_settled(snapshot):
@@ -284,11 +286,12 @@ def _new_nodes(snapshot: Snapshot, decision: Decision, reopened: int) -> Iterato
     missing = min(decision.size.target - decision.size.open_nodes - reopened, decision.offer.ceiling - there)
     if deadline is None or snapshot.at >= deadline - snapshot.policy.notice or missing <= 0:
         return
+    left_alone = lenders_left_alone(snapshot)
     rooms: list[tuple[int, str]] = []
     for name, entry in decision.offer.by_lender.items():
         amount, count = held[name]
         free = min(shape.pod.times_in(entry.room - amount), entry.nodes - count)
-        if entry.refusal is None and free > 0:
+        if entry.refusal is None and name not in left_alone and free > 0:
             rooms.append((-free, name))
     heapq.heapify(rooms)
     for promise_id in snapshot.fresh_ids[:missing]:
@@ -358,7 +361,7 @@ def _label_steps(snapshot: Snapshot, decision: Decision) -> Iterator[Step]:
         if node.state is not State.GONE or host is None:
             continue
         cleared = replace(node.promise, label_host=None)
-        if host in mapped and not in_use[host]:
+        if mapped.get(host) == label and not in_use[host]:
             yield Step(promise=node.promise, act=UnmapLabel(host=host), reason=Reason.ADDRESS_IS_FREE, done=cleared)
         else:
             yield Step(promise=cleared, act=None, reason=Reason.ADDRESS_IS_FREE)

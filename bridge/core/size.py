@@ -13,7 +13,7 @@ from bridge.core.lifecycle import OPEN
 from bridge.core.nodes import ElasticNode
 from bridge.core.offer import Offer
 from bridge.core.reasons import Gap, Limit
-from bridge.core.snapshot import Memory, Snapshot
+from bridge.core.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +65,3 @@ def _shrink(snapshot: Snapshot, open_nodes: int, demand: Demand) -> Size:
     if snapshot.at - since < snapshot.policy.cool_down:
         return _hold(open_nodes, Limit.COOL_DOWN, since)
     return Size(open_nodes=open_nodes, target=demand.nodes, bound_by=Limit.DEMAND, surplus_since=since)
-
-
-def remember(snapshot: Snapshot, size: Size, failed_start: bool) -> Memory:
-    """Say what the next tick must know of this one."""
-    waiting = None if isinstance(snapshot.yarn, Gap) else snapshot.yarn.waiting
-    return Memory(
-        waiting=waiting,
-        surplus_since=size.surplus_since,
-        failed_start_at=snapshot.at if failed_start else snapshot.memory.failed_start_at,
-    )

@@ -227,6 +227,14 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Somebody else took a pod of ours from this lender: an operator, or Kubernetes for an online pod."""
+
+    lender: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """What earlier ticks left in the database for this one."""
 
@@ -236,6 +244,8 @@ class Memory:
     """Since when there have been more nodes than wanted."""
     failed_start_at: datetime | None = None
     """When a pod last failed to serve."""
+    taken: tuple[Taken, ...] = ()
+    """Lenders that get no new pod for a while: whoever took the last one isn't fought."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

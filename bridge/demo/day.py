@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from bridge.core.resources import Resources, Room
 from bridge.sim import TRACES, OnlineService, QueueConfig, SimConfig, SimWorld, load_jobs, load_series
 
-
 _ZONE = ZoneInfo("Asia/Shanghai")
 _LENDER = Room(cpu_millicores=16_000, memory_mib=65_536)
 _STATIC = Resources(vcores=16, memory_mib=65_536)

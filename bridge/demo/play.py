@@ -5,6 +5,7 @@ Time is the world's. Who shows the moments decides how fast they follow each oth
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Play:
 def playing(day: Day, folder: Path) -> Iterator[Play]:
     """Set the stage in *folder*, with the packaged ``config/demo.yaml``, and clear it away at the end."""
     world = make_world(day)
-    with serve(world) as served:
+    with _no_proxy(), serve(world) as served:
         settings = load(_write_settings(served, folder))
         upgrade(settings.store.url)
         with app.running(settings, follow=False, clock=world.clock, ids=numbered_ids(seed=1)) as built:
@@ -102,6 +103,21 @@ def numbered_ids(*, seed: int) -> Callable[[], str]:
     """Make ids as random ones look, but the same ones each time."""
     chance = Random(seed)
     return lambda: f"{chance.getrandbits(48):012x}"
+
+
+@contextmanager
+def _no_proxy() -> Iterator[None]:
+    """Keep the clients' calls on the loopback interface, whatever proxy the environment names."""
+    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+    os.environ.update(dict.fromkeys(before, "127.0.0.1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _write_settings(served: Served, folder: Path) -> Path:

@@ -34,27 +34,30 @@ class Words:
 def window(moment: Moment, day: Day) -> str:
     """Say where the window is, and what comes next."""
 
-    def clock(at: datetime | None) -> str:
-        return "-" if at is None else f"{day.local(at):%H:%M}"
+    def clock(at: datetime | None, form: str = "%H:%M") -> str:
+        return "-" if at is None else day.local(at).strftime(form)
 
+    back_by = f"all back by {clock(moment.back_by)}"
     match moment.phase:
         case Phase.CLOSED:
-            return (
-                f"nothing is lent; opens {'-' if moment.opens_at is None else f'{day.local(moment.opens_at):%a %H:%M}'}"
-            )
+            return f"nothing is lent; opens {clock(moment.opens_at, '%a %H:%M')}"
         case Phase.OPEN:
-            return f"idle cores may be lent; last calls from {clock(moment.lead_from)}, all back by {clock(moment.back_by)}"
+            return f"idle cores may be lent; nothing new from {clock(moment.lead_from)}, {back_by}"
         case Phase.LEAD:
-            return f"no new work on lent nodes, what runs may end; all back by {clock(moment.back_by)}"
+            return f"nothing new starts on lent nodes; {back_by}"
         case Phase.FORCED:
-            return f"what still runs on lent nodes is preempted; all back by {clock(moment.back_by)}"
+            return f"what still runs on lent nodes is preempted; {back_by}"
 
 
 def deed(done: Deed, words: Words) -> str:
     """Say what was done, and why."""
-    nodes = "1 elastic node" if done.nodes == 1 else f"{done.nodes} elastic nodes"
     failed = "tried to " if done.has_failed else ""
-    return f"{failed}{_DEEDS[done.kind].format(nodes=nodes)}: {words.reason(done.reason)}"
+    return f"{failed}{_DEEDS[done.kind].format(nodes=nodes(done.nodes))}: {words.reason(done.reason)}"
+
+
+def nodes(count: int) -> str:
+    """Count elastic nodes."""
+    return "1 elastic node" if count == 1 else f"{count} elastic nodes"
 
 
 def offer(moment: Moment, words: Words) -> str:

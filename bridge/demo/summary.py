@@ -38,22 +38,26 @@ def rows(report: Report) -> Iterator[Row]:
     """Yield every number of the report with its sentence."""
     accounts, deadlines = report.tide.accounts, report.deadlines
     yield "idle", _hours(report.idle_core_hours), "What the online service left of the lenders, all day."
-    yield "lent", _hours(report.lent_core_hours), "Vcores of elastic nodes, from their start until their room was free."
+    yield "lent", _hours(report.lent_core_hours), "Vcores of elastic nodes, until their room was free again."
     yield "used", _hours(report.useful_core_hours + report.lost_core_hours), "Of these, what YARN's tasks ran on."
     yield "lost", _hours(report.lost_core_hours), "Of these, work that was ended early and had to run again."
     yield "share lent", f"{report.largest_ratio:.0%}", "Of the lenders' cores, at the height of the tide;"
-    yield "", f"{report.mean_ratio:.0%}", "and in the mean while the window was open."
+    yield "", f"{report.mean_ratio:.0%}", "and on average while the window was open."
     yield "deadlines", f"{deadlines.met:,} of {deadlines.total:,} met", _deadlines(report)
     yield "AMs killed", f"{accounts.ams_killed:,}", "ApplicationMasters lost; they run on YARN's own nodes."
     yield "preempted", f"{accounts.preempted_containers:,}", "Containers that YARN took back; no failure of the job."
-    yield "aborted", f"{accounts.aborted_containers:,}", "Containers that ended with their node; counted as failures."
+    yield (
+        "aborted",
+        f"{accounts.aborted_containers:,}",
+        "Containers that ended with their node; YARN counts them as nobody's failure.",
+    )
     yield (
         "online short",
         _hours(report.online_short_core_hours),
-        "What online pods waited for; 0 if lending never stood in their way.",
+        "What online pods waited for; 0: lending was never in the way.",
     )
-    yield "jobs", _finished(report.tide), f"With the tide; {_time(report.tide)}."
-    yield "", _finished(report.without), f"The same day without it; {_time(report.without)}."
+    yield "jobs", _finished(report.tide), f"Finished with the tide; {_time(report.tide)}."
+    yield "", _finished(report.without), f"Finished without it; {_time(report.without)}."
 
 
 def _deadlines(report: Report) -> str:
@@ -67,8 +71,8 @@ def _finished(tally: Tally) -> str:
 
 
 def _time(tally: Tally) -> str:
-    least = "" if tally.accounts.jobs_finished == tally.accounts.jobs_submitted else "at least "
-    return f"{least}{_span(tally.mean_turnaround_s)} from submission to end in the mean"
+    more = "" if tally.accounts.jobs_finished == tally.accounts.jobs_submitted else " or more"
+    return f"on average {_span(tally.mean_turnaround_s)}{more} after they came"
 
 
 def _span(seconds: float) -> str:

@@ -37,6 +37,8 @@ _IN_LEGEND = (
     State.DELETING,
 )
 _PHASES = {Phase.CLOSED: "dim", Phase.OPEN: "bright_green", Phase.LEAD: "yellow", Phase.FORCED: "bright_red"}
+WIDE = 96
+"""Columns from which a terminal counts as wide."""
 _FIXED_LINES = 15
 """Of a frame, besides the chart and the deeds."""
 
@@ -58,7 +60,7 @@ class Screen:
     def canvas(self) -> Canvas:
         """What is left for the chart."""
         height = max(3, min(12, self.lines - _FIXED_LINES - self.deeds))
-        return Canvas(width=48 if self.columns < 96 else 72, height=height, has_colour=self.has_colour)
+        return Canvas(width=72 if self.columns >= WIDE else 48, height=height, has_colour=self.has_colour)
 
 
 def frame(day: Day, moments: Sequence[Moment], screen: Screen, words: Words) -> Group:
@@ -71,7 +73,7 @@ def frame(day: Day, moments: Sequence[Moment], screen: Screen, words: Words) -> 
         *chart.draw(day, moments, screen.canvas),
         *_bars(moment, screen, words),
         Text(),
-        _nodes(moment, day),
+        _nodes(moment, day, screen.columns),
         _legend(),
         *_last_deeds(day, moments, screen.deeds, words),
     ]
@@ -99,7 +101,7 @@ def _bars(moment: Moment, screen: Screen, words: Words) -> list[Text]:
     rows = (
         ("online", moment.online_cores, chart.ONLINE, f"{moment.online_cores:.0f} cores; load {moment.load:.0%}"),
         ("offer", moment.offered_nodes * moment.node_cores, "cyan", say.offer(moment, words)),
-        ("lent", moment.lent_cores, "green", f"{moment.lent_vcores} vcores, {len(moment.nodes)} elastic nodes"),
+        ("lent", moment.lent_cores, "green", f"{moment.lent_vcores} vcores on {say.nodes(len(moment.nodes))}"),
         ("used", moment.used_vcores * scale, chart.USED, f"{moment.used_vcores} vcores by YARN's containers"),
         ("wanted", moment.wanted_nodes * moment.node_cores, "white", say.wanted(moment)),
     )
@@ -114,9 +116,9 @@ def _bar(name: str, ratio: float, style: str, text: str, width: int) -> Text:
     return Text.assemble((f"{name:>6} ", "default"), (f"{bar:<{width}}", style), (more, style), f" {text}")
 
 
-def _nodes(moment: Moment, day: Day) -> Text:
+def _nodes(moment: Moment, day: Day, columns: int) -> Text:
     """Draw one sign an elastic node, lender by lender."""
-    line = Text("nodes ", style="dim")
+    line = Text(" nodes", style="dim")
     by_lender = {name: [state for _, state in nodes] for name, nodes in groupby(moment.nodes, key=lambda node: node[0])}
     for number in range(1, day.lenders + 1):
         line.append(f" {number}", "dim")
@@ -124,7 +126,7 @@ def _nodes(moment: Moment, day: Day) -> Text:
         for state in states:
             line.append(*_SIGNS.get(state, ("?", "default")))
         line.append("·" * (5 - len(states)), "dim")
-    return line
+    return line.append("  one sign an elastic node" if columns >= WIDE else "", "dim")
 
 
 def _legend() -> Text:
@@ -144,10 +146,10 @@ def _last_deeds(day: Day, moments: Sequence[Moment], count: int, words: Words) -
             if len(found) == count:
                 return found
             if deed.kind is not Kind.LABEL:
-                found.append(_deed(day, moment, deed, words))
+                found.append(_deed(day, moment, deed, words, name="" if found else "last"))
     return [*found, *(Text() for _ in range(count - len(found)))]
 
 
-def _deed(day: Day, moment: Moment, deed: Deed, words: Words) -> Text:
+def _deed(day: Day, moment: Moment, deed: Deed, words: Words, *, name: str) -> Text:
     style = "bright_red" if deed.kind is Kind.FORCE or deed.has_failed else "default"
-    return Text.assemble((f"{day.local(moment.at):%H:%M} ", "dim"), (say.deed(deed, words), style))
+    return Text.assemble((f"{name:>6} {day.local(moment.at):%H:%M} ", "dim"), (say.deed(deed, words), style))

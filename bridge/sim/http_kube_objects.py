@@ -191,11 +191,9 @@ def _status(pod: Pod, spec: Mapping[str, Any], clock: SimClock) -> Document:
     status: Document = {"phase": pod.phase.value, "conditions": conditions}
     if pod.node is None:
         return status
-    names = [container["name"] for container in spec["containers"]]
-    state = _state(pod, clock)
-    status["containerStatuses"] = [
-        {"name": name, "ready": is_running, "restartCount": 0, "state": state} for name in names
-    ]
+    images = {container["name"]: container.get("image", "") for container in spec["containers"]}
+    rest = {"imageID": "", "ready": is_running, "restartCount": 0, "state": _state(pod, clock)}
+    status["containerStatuses"] = [{"name": name, "image": image, **rest} for name, image in images.items()]
     if pod.started is not None:
         status["startTime"] = write_time(clock.at(pod.started))
     if pod.ip is not None:

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 import orjson
 
@@ -46,6 +47,8 @@ class Watches:
         self._forgotten = world.kube.version
         """All changes up to this version are gone."""
         self._lists: OrderedDict[str, tuple[int, list[Thing]]] = OrderedDict()
+        """Those whose next page may be asked for, by a name of their own: two lists may begin at one version."""
+        self._names = count(1)
         self._is_over = False
         world.kube.watcher = self._take
 
@@ -71,26 +74,26 @@ class Watches:
 
     def page(self, kind: str, query: Mapping[str, str], things: Callable[[], list[Thing]]) -> bytes:
         """Return one page of a list, and where the next one begins."""
-        version, listed, first = self._begun(query.get("continue", ""), things)
+        name, version, listed, first = self._begun(query.get("continue", ""), things)
         limit = int(query.get("limit") or 0) or len(listed)
         last = first + limit
         meta: dict[str, object] = {"resourceVersion": str(version)}
         if last < len(listed):
-            meta |= {"continue": f"{version}.{last}", "remainingItemCount": len(listed) - last}
+            meta |= {"continue": f"{name}.{last}", "remainingItemCount": len(listed) - last}
         head = orjson.dumps({"kind": f"{kind}List", "apiVersion": "v1", "metadata": meta})[:-1]
         return head + b',"items":[' + b",".join(map(self._json, listed[first:last])) + b"]}"
 
-    def _begun(self, token: str, things: Callable[[], list[Thing]]) -> tuple[int, list[Thing], int]:
+    def _begun(self, token: str, things: Callable[[], list[Thing]]) -> tuple[str, int, list[Thing], int]:
         if not token:
-            version, listed = self._world.kube.version, things()
-            self._lists[str(version)] = version, listed
+            name, version, listed = str(next(self._names)), self._world.kube.version, things()
+            self._lists[name] = version, listed
             while len(self._lists) > _LISTS_KEPT:
                 self._lists.popitem(last=False)
-            return version, listed, 0
+            return name, version, listed, 0
         name, _, first = token.partition(".")
         if name not in self._lists:
             raise ApiRefusal(410, "Expired", "The provided continue parameter is too old")
-        return *self._lists[name], int(first)
+        return name, *self._lists[name], int(first)
 
     # --- Watches
 

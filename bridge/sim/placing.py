@@ -3,7 +3,8 @@
 Queues by what they use of their capacity, applications by age or by what they hold; plain nodes first. What names no
 label spills onto the nodes of labels that aren't exclusive, once plain nodes have been found full and a round has
 passed; AMs never do. A container is placed only where it fits on both axes. Queues' limits bind on the default
-partition alone.
+partition alone; what all nodes of a partition have together binds on each, so that what runs on an overcommitted node
+beyond its total is room that the others lack.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ class Scheduler:
         self._place: Place = _nowhere
         self.totals: dict[str, Resources] = {}
         """Of the nodes of each partition."""
+        self._used: dict[str, tuple[int, int]] = {}
+        """On the nodes of each partition: vcores and MiB."""
+        self._counted: set[NodeManager] = set()
         self.is_exclusive: dict[str, bool] = {}
         """The labels that the cluster knows."""
         self.closed_until = 0
@@ -56,13 +60,30 @@ class Scheduler:
         """Count a node in, with the total and the label that it has now."""
         label = node.label or DEFAULT
         self.totals[label] = self.totals.get(label, NOTHING) + node.total
+        self._counted.add(node)
+        self._use(label, node.used_vcores, node.used_mib)
         self.touch(node)
+        self.wake()
 
     def leave(self, node: NodeManager) -> None:
         """Count a node out, before its total or its label changes."""
         label = node.label or DEFAULT
         self.totals[label] = self.totals[label] - node.total
+        self._counted.discard(node)
+        self._use(label, -node.used_vcores, -node.used_mib)
         self._open.get(label, {}).pop(node.id, None)
+
+    def hold(self, node: NodeManager, vcores: int, mib: int) -> None:
+        """Take notice that a container has come to a node, or, with negative amounts, has left it."""
+        if node in self._counted:
+            self._use(node.label or DEFAULT, vcores, mib)
+        self.touch(node)
+        if mib < 0:
+            self.wake()
+
+    def _use(self, label: str, vcores: int, mib: int) -> None:
+        before = self._used.get(label, (0, 0))
+        self._used[label] = before[0] + vcores, before[1] + mib
 
     def touch(self, node: NodeManager) -> None:
         """Look whether a node has room, after its use has changed."""
@@ -109,11 +130,12 @@ class Scheduler:
 
     def _where(self, queue: QueueRun, app: App, run: StageRun | None, rooms: Rooms) -> NodeManager | None:
         if run is None:
-            return rooms.find(DEFAULT, app.am_size) if self._is_within_limits(queue, app.am_size, is_am=True) else None
+            is_allowed = self._is_within_limits(queue, app.am_size, is_am=True)
+            return self._find(DEFAULT, app.am_size, rooms) if is_allowed else None
         size, label = run.stage.size, run.stage.label
         if label:
-            return rooms.find(label, size)
-        plain = rooms.find(DEFAULT, size) if self._is_within_limits(queue, size, is_am=False) else None
+            return self._find(label, size, rooms)
+        plain = self._find(DEFAULT, size, rooms) if self._is_within_limits(queue, size, is_am=False) else None
         return plain or self._spilled(run, rooms)
 
     def _spilled(self, run: StageRun, rooms: Rooms) -> NodeManager | None:
@@ -125,7 +147,13 @@ class Scheduler:
         if run.missed_at >= now:
             return None
         shared = (label for label, is_exclusive in self.is_exclusive.items() if not is_exclusive)
-        return next((node for label in shared if (node := rooms.find(label, run.stage.size))), None)
+        return next((node for label in shared if (node := self._find(label, run.stage.size, rooms))), None)
+
+    def _find(self, label: str, size: Resources, rooms: Rooms) -> NodeManager | None:
+        """Find a node, if the nodes of the partition together have that much left."""
+        total, (vcores, mib) = self.totals.get(label, NOTHING), self._used.get(label, (0, 0))
+        is_left = vcores + size.vcores <= total.vcores and mib + size.memory_mib <= total.memory_mib
+        return rooms.find(label, size) if is_left else None
 
     def _is_within_limits(self, queue: QueueRun, size: Resources, *, is_am: bool) -> bool:
         """Say whether a queue may have one more container in the default partition."""

@@ -124,7 +124,7 @@ class Work:
         if container.is_am:
             queue.am_vcores += vcores
             queue.am_mib += mib
-        self._scheduler.touch(node)
+        self._scheduler.hold(node, vcores, mib)
 
     def _release(self, container: Container) -> None:
         container.is_over = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -33,8 +35,7 @@ def upgrade(url: str, *, timeout_s: float = 30.0) -> tuple[str, str]:
 
 def check_schema(engine: Engine) -> None:
     """Raise JournalUnavailable unless the tables are of the revision that this version needs."""
-    with as_unavailable(engine.url), engine.connect() as connection:
-        found = _revision(connection)
+    found = None if _is_new_file(engine) else _found(engine)
     scripts = ScriptDirectory.from_config(_config())
     wanted = scripts.get_current_head()
     if found == wanted:
@@ -44,6 +45,19 @@ def check_schema(engine: Engine) -> None:
     if found in {script.revision for script in scripts.walk_revisions()}:
         raise unavailable(engine.url, f"its tables are of revision {found}, older than {wanted}", UPGRADE)
     raise _too_new(engine, found)
+
+
+def _found(engine: Engine) -> str | None:
+    with as_unavailable(engine.url), engine.connect() as connection:
+        return _revision(connection)
+
+
+def _is_new_file(engine: Engine) -> bool:
+    """Say whether SQLite would make a file by being opened; looking must not."""
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return False
+    file = Path(engine.url.database)
+    return file.parent.is_dir() and not file.exists()
 
 
 def _upgrade(connection: Connection) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 # What the lab takes from the distribution.
 
 packages=(etcd-server containerd runc containernetworking-plugins iptables iproute2 busybox-static buildah curl openssl)
+packages+=(postgresql)   # the journal's tests start a server of their own
 
 # Tools that many machines have from elsewhere: the package is needed only if the command is absent.
 declare -A package_of_command=([jlink]=openjdk-17-jdk-headless [mvn]=maven [go]=golang-go)
@@ -21,8 +22,17 @@ install_packages() {
   mapfile -t missing < <(missing_packages)
   [ "${#missing[@]}" -gt 0 ] || return 0
   say "installing ${missing[*]}"
+  leave_postgresql_without_cluster
   # A fresh machine has no package lists: fetch them only when the first try fails.
   apt_install "${missing[@]}" || { apt-get update -qq && apt_install "${missing[@]}"; }
+}
+
+# The package would make a cluster "main" and start it. Who has configured that already keeps it.
+leave_postgresql_without_cluster() {
+  local settings=/etc/postgresql-common/createcluster.conf
+  [ ! -e "$settings" ] || return 0
+  mkdir -p "${settings%/*}"
+  echo 'create_main_cluster = false' >"$settings"
 }
 
 apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null; }

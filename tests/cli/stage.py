@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from bridge.sim import Stage as Tasks
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
+BEHIND = 5 * MINUTE
+"""How far the world's clock is behind at first: as long may a test's ticks take before a command looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +43,16 @@ class Said:
 
 
 class Stage:
-    """One world, one settings file, one database; the world's clock is the machine's, as far as commands can tell."""
+    """One world, one settings file, one database."""
 
-    def __init__(self, served: Served, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, served: Served, folder: Path) -> None:
         self.served = served
         self.world = served.world
         self.folder = folder
         self.file = folder / "tidebridge.yaml"
         self.database = folder / "tidebridge.db"
-        self._capture = capture
+        self.capture: pytest.CaptureFixture[str] | None = None
+        """Where a test's commands print to; unless it is set, what they print is dropped."""
         self.settings: dict[str, Any] = settings_of(served, self.world.now)
         (folder / "kubeconfig").write_text(served.kubeconfig, encoding="utf-8")
         self.write()
@@ -67,8 +71,9 @@ class Stage:
         self.write()
 
     def say(self, *words: str) -> Said:
-        """Run a command with this stage's settings file."""
-        return run(self._capture, *words, "--config", str(self.file))
+        """Run a command with this stage's settings file, at present."""
+        self.served.advance(datetime.now(UTC))
+        return run(self.capture, *words, "--config", str(self.file))
 
     def prepare(self) -> None:
         """Make the database."""
@@ -94,24 +99,34 @@ class Stage:
         self.submit()
         self.tick(6)
 
-    def trace(self) -> str:
-        """Write down all of the world and of the database that a command could change."""
+    @property
+    def pods(self) -> dict[str, str]:
+        """The uid of each pod where elastic ones live, by name."""
         with self.served.lock:
-            pods = sorted((name, pod.version, str(pod.phase)) for (_, name), pod in self.world.kube.pods.items())
-            nodes = sorted((node.id, node.total, node.label) for node in self.world.yarn.nodes.values())
-            return repr((pods, nodes, self.world.yarn.labels, list(self.world.kube.events)))
+            return {name: pod.uid for (place, name), pod in self.world.kube.pods.items() if place == "tidebridge"}
+
+    def trace(self) -> tuple[object, ...]:
+        """Write down all of the world and of the database that a command could change."""
+        yarn, kube = self.world.yarn, self.world.kube
+        with self.served.lock:
+            pods = sorted((name, pod.version) for (_, name), pod in kube.pods.items())
+            nodes = sorted((node.id, str(node.total)) for node in yarn.nodes.values())
+            world = (pods, nodes, dict(yarn.label_by_host), dict(yarn.scheduler.is_exclusive), list(kube.events))
+        with closing(sqlite3.connect(self.database)) as database:
+            return (*world, *database.iterdump())
 
 
-def run(capture: pytest.CaptureFixture[str], *words: str) -> Said:
+def run(capture: pytest.CaptureFixture[str] | None, *words: str) -> Said:
     """Run the command line in this process."""
-    capture.readouterr()
+    if capture is not None:
+        capture.readouterr()
     try:
         main(words)
         code: int | str | None = 0
     except SystemExit as stop:
         code = stop.code
-    printed = capture.readouterr()
-    return Said(code=int(code or 0), out=printed.out, err=printed.err)
+    printed = ("", "") if capture is None else capture.readouterr()
+    return Said(code=int(code or 0), out=printed[0], err=printed[1])
 
 
 def settings_of(served: Served, now: datetime) -> dict[str, Any]:
@@ -147,10 +162,10 @@ def settings_of(served: Served, now: datetime) -> dict[str, Any]:
 
 
 @contextmanager
-def staged(folder: Path, capture: pytest.CaptureFixture[str], config: SimConfig | None = None) -> Iterator[Stage]:
-    """Open a stage whose world has been up for an hour, and whose present is the machine's."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    world = SimWorld(config or SimConfig(start=now - HOUR))
+def staged(folder: Path, config: SimConfig | None = None) -> Iterator[Stage]:
+    """Open a stage whose world has been up for an hour; its present becomes the machine's with each command."""
+    now = datetime.now(UTC).replace(microsecond=0) - BEHIND
+    world = SimWorld(replace(config or SimConfig(), start=now - HOUR))
     world.advance(now)
     with serve(world) as served:
-        yield Stage(served, folder, capture)
+        yield Stage(served, folder)

@@ -6,6 +6,7 @@ The ports are the product's, with the product's rights; the stage hands are an a
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -23,7 +24,7 @@ from bridge.ports import Clock, Kube, Yarn
 from k8s_pool import AlreadyExists, KubeApi, Request, connect
 from k8s_pool.replies import call, call_unless
 from tests.contract.wiring import connected
-from tests.contract.worlds import AM, LABEL, POOL
+from tests.contract.worlds import AM, LABEL, POOL, REASON
 
 _NAMESPACE = "tidebridge"
 _ONLINE = "default"
@@ -47,7 +48,9 @@ class Lab:
         self._admin = admin
         self._folder = folder
         self._rm = _environment("TIDEBRIDGE_LAB_RM")
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._shared = Path(_environment("TIDEBRIDGE_LAB_DFS")) / _MARK
+        self._clients: list[subprocess.Popen[bytes]] = []
+        self._restarts: list[subprocess.Popen[bytes]] = []
         self._cordoned: set[str] = set()
         self._jobs = 0
 
@@ -59,7 +62,7 @@ class Lab:
     def run_work(self, containers: int, seconds: int, memory_mib: int) -> None:
         """Submit a map-only streaming job, as any user would; the shared folder stands for HDFS."""
         self._jobs += 1
-        folder = Path(_environment("TIDEBRIDGE_LAB_DFS")) / f"contract-{os.getpid()}-{self._jobs}"
+        folder = self._shared / str(self._jobs)
         folder.mkdir(parents=True)
         (folder / "input").write_text("".join(f"{number}\n" for number in range(containers)), encoding="utf-8")
         settings = {
@@ -70,13 +73,14 @@ class Lab:
             "mapreduce.task.timeout": 0,
             "yarn.app.mapreduce.am.resource.mb": AM.memory_mib,
         }
-        self._start(
+        submitted = self._start(
             *_java("org.apache.hadoop.streaming.HadoopStreaming"),
             *(word for name, value in settings.items() for word in ("-D", f"{name}={value}")),
             *("-inputformat", "org.apache.hadoop.mapred.lib.NLineInputFormat"),
             *("-input", str(folder / "input"), "-output", str(folder / "output")),
             *("-mapper", f"bash -c 'cat >/dev/null; sleep {seconds}'"),
         )
+        self._clients.append(submitted)
 
     def ask_for_am(self) -> None:
         """Submit an application over REST; nobody ever sees its AM run."""
@@ -93,12 +97,12 @@ class Lab:
 
     def restart_rm(self) -> None:
         service = Path(__file__).parents[2] / "lab" / "service"
-        self._start("bash", "-c", 'set -e; "$0" rm kill; "$0" rm start', str(service))
+        self._restarts.append(self._start("bash", "-c", '"$0" rm kill; "$0" rm start', str(service)))
 
     def kill_nodemanager(self, pod: ElasticPod) -> None:
-        """Send SIGKILL to the Java process that says the pod's address."""
+        """Send SIGKILL to the pod's Java process that says its address; another lab may use the same one."""
         word = f"yarn.nodemanager.hostname={pod.ip}".encode()
-        (pid,) = (pid for pid in _processes() if _says(pid, word))
+        (pid,) = (pid for pid in _processes() if _says(pid, word) and _is_in(pid, pod.uid))
         os.kill(pid, signal.SIGKILL)
 
     # --- Pods and nodes
@@ -124,29 +128,42 @@ class Lab:
         call(self._admin, Request(method="PATCH", path=path, body=patch, content_type="application/merge-patch+json"))
 
     def told(self) -> Collection[tuple[str, str]]:
-        listed = self._call("GET", f"/api/v1/namespaces/{_NAMESPACE}/events")["items"]
-        return [
-            (event["reason"], event["message"]) for event in listed if event["involvedObject"]["kind"] == "Namespace"
-        ]
+        said = (event for event in self._events() if event["involvedObject"]["kind"] == "Namespace")
+        return [(event["reason"], event["message"]) for event in said]
 
     # --- Cleaning
 
     def clean(self) -> None:
+        for restart in self._restarts:
+            restart.wait()
         for node in self._cordoned:
             self.cordon(node, False)
-        for app in self._apps():
-            self._rest("PUT", f"/ws/v1/cluster/apps/{app}/state", {"state": "KILLED"})
-        for process in self._started:
-            process.terminate()
-            process.wait()
-        self._started.clear()
+        self._end_work()
         self._delete_marked()
+        self._forget_words()
         for pod in self._pods(_NAMESPACE, f"tidebridge.dev/pool={POOL}"):
             self._delete(_NAMESPACE, pod)
         for host in [host for host, label in self.yarn.observe().label_by_host.items() if label == LABEL]:
             self.yarn.map_label(host, None)
         if LABEL in self.yarn.observe().labels:
             self._rest("POST", f"/ws/v1/cluster/remove-node-labels?labels={LABEL}")
+
+    def _end_work(self) -> None:
+        for app in self._apps():
+            self._rest("PUT", f"/ws/v1/cluster/apps/{app}/state", {"state": "KILLED"})
+        for client in self._clients:
+            client.terminate()
+            client.wait()
+        shutil.rmtree(self._shared, ignore_errors=True)
+
+    def _forget_words(self) -> None:
+        for event in self._events():
+            if event["source"].get("component") == "tidebridge" and event["reason"] == REASON:
+                path = f"/api/v1/namespaces/{_NAMESPACE}/events/{event['metadata']['name']}"
+                call_unless(self._admin, Request(method="DELETE", path=path), (404,))
+
+    def _events(self) -> list[dict[str, Any]]:
+        return list(self._call("GET", f"/api/v1/namespaces/{_NAMESPACE}/events")["items"])
 
     def _apps(self) -> list[str]:
         listed = self._rest("GET", "/ws/v1/cluster/apps?states=NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING")["apps"]
@@ -182,19 +199,24 @@ class Lab:
         reply.raise_for_status()
         return dict(reply.json()) if reply.content else {}
 
-    def _start(self, *words: str) -> None:
-        log = (self._folder / "started.log").open("ab")
-        with log:
-            self._started.append(
-                subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
-            )
+    def _start(self, *words: str) -> subprocess.Popen[bytes]:
+        with (self._folder / "started.log").open("ab") as log:
+            return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
 
 
 def _java(name: str) -> tuple[str, ...]:
     home, hadoop, conf = map(_environment, ("JAVA_HOME", "HADOOP_HOME", "HADOOP_CONF_DIR"))
     options = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
     opens = "--add-opens=java.base/java.lang=ALL-UNNAMED"
-    return (f"{home}/bin/java", *options, opens, f"-Djava.io.tmpdir={hadoop}/tmp", "-cp", f"{conf}:{hadoop}/lib/*", name)
+    return (
+        f"{home}/bin/java",
+        *options,
+        opens,
+        f"-Djava.io.tmpdir={hadoop}/tmp",
+        "-cp",
+        f"{conf}:{hadoop}/lib/*",
+        name,
+    )
 
 
 def _online_pod(name: str, room: Room) -> dict[str, Any]:
@@ -227,6 +249,14 @@ def _environment(name: str) -> str:
     if name not in os.environ:
         raise LabMissing(f"{name} isn't set: bring the lab up (make lab-up) and enter it (lab/enter), or run make e2e")
     return os.environ[name]
+
+
+def _is_in(pid: int, uid: str) -> bool:
+    """Say whether a process is in a cgroup of the pod."""
+    try:
+        return f"pod{uid}" in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").replace("_", "-")
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from bridge.core.actions import CreatePod, DeletePod, Purpose, ResizeNode
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Reason
-from bridge.core.resources import NOTHING, Resources, Room
+from bridge.core.resources import NO_ROOM, NOTHING, Resources, Room
 from bridge.core.snapshot import (
     ElasticPod,
     KubeFacts,
@@ -170,7 +170,7 @@ class Scene:
 
     def online(self) -> Room:
         """Sum what online pods ask of the lenders."""
-        return sum((lender.online for lender in self.world.kube.observe().lenders), Room(cpu_millicores=0, memory_mib=0))
+        return sum((lender.online for lender in self.world.kube.observe().lenders), NO_ROOM)
 
     # --- YARN
 
@@ -221,6 +221,11 @@ class Scene:
     def tasks_waiting(self) -> int:
         """Count the tasks that the job waits for."""
         return waiting_tasks(self.world.yarn.observe())
+
+    def tasks_known(self) -> int:
+        """Count the job's tasks that run or are waited for; its AM runs beside them."""
+        facts = self.world.yarn.observe()
+        return waiting_tasks(facts) + sum(node.containers for node in alive(facts)) - 1
 
     def answered(self) -> YarnFacts | None:
         """Look at YARN; None while it doesn't answer."""

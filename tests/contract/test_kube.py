@@ -8,10 +8,10 @@ import pytest
 
 from bridge.core.reasons import LenderRefusal
 from bridge.core.resources import NO_ROOM, Room
-from bridge.core.snapshot import PodPhase
+from bridge.core.snapshot import ElasticPod, PodPhase
 from k8s_pool import pod_name
 from tests.contract.scene import CAST, STEADY, Prologue, Scene
-from tests.contract.worlds import POOL, SHAPE, stays, wait_until
+from tests.contract.worlds import POOL, REASON, SHAPE, stays, wait_until
 
 REPLICA = Room(cpu_millicores=100, memory_mib=64)
 SHORT = "short"
@@ -37,7 +37,7 @@ def test_a_created_pod_shows_its_promise_lender_shape_and_deadline(scene: Scene,
 
 
 def test_a_pod_that_runs_has_an_address_of_its_own_and_no_trouble(scene: Scene) -> None:
-    pods = [wait_until(scene.world, lambda id=id: scene.pod_running(id)) for id in CAST]
+    pods = [_once_running(scene, id) for id in CAST]
     assert len({pod.ip for pod in pods}) == len(CAST)
     assert [pod.trouble for pod in pods] == [None] * len(CAST)
 
@@ -70,7 +70,7 @@ def test_deleting_needs_the_right_uid(scene: Scene) -> None:
 
 def test_a_deleted_pod_says_since_when_and_then_is_absent(scene: Scene) -> None:
     scene.create("spare")
-    wait_until(scene.world, lambda: scene.pod_running("spare"))
+    _once_running(scene, "spare")
     asked_at = scene.world.clock.now()
     scene.delete("spare")
     going = scene.pod_there("spare")
@@ -140,7 +140,11 @@ def test_a_cordoned_lender_says_so_and_keeps_its_pods(scene: Scene) -> None:
 
 
 def test_people_are_told_once_however_often_it_is_said(scene: Scene) -> None:
-    words = "Contract", f"said at {scene.world.clock.now()}"
+    words = REASON, f"said at {scene.world.clock.now()}"
     scene.world.kube.tell(*words)
     scene.world.kube.tell(*words)
     assert list(scene.world.told()).count(words) == 1
+
+
+def _once_running(scene: Scene, id: str) -> ElasticPod:
+    return wait_until(scene.world, lambda: scene.pod_running(id))

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from bridge.core.resources import NOTHING, Resources
-from bridge.core.snapshot import PodPhase, YarnFacts, YarnNode
+from bridge.core.snapshot import ElasticPod, PodPhase, YarnFacts, YarnNode
 from bridge.ports import Unavailable
-from tests.contract.scene import CAST, IDLE, LATE, STEADY, TASK, TASKS, VICTIM, Scene, alive, waiting_tasks
+from tests.contract.scene import CAST, IDLE, LATE, STEADY, TASK, TASKS, VICTIM, Scene
 from tests.contract.worlds import EXPIRY, LABEL, MINIMUM, stays, wait_until
 
 HALF = Resources(vcores=4, memory_mib=1024)
@@ -78,6 +78,12 @@ def test_a_restart_keeps_amounts_and_forgets_timeouts(scene: Scene, restart: Res
     assert stays(scene.world, lambda: _amount(scene.node(LATE))) == (HALF, 2)
 
 
+def test_after_a_restart_minus_one_protects_again(scene: Scene, restart: Restart) -> None:
+    quarter = Resources(vcores=4, memory_mib=512)
+    scene.resize(LATE, quarter)
+    assert stays(scene.world, lambda: _amount(scene.node(LATE))) == (quarter, 2)
+
+
 def test_a_node_at_nothing_is_told_to_shut_down_by_a_restarted_resourcemanager(scene: Scene, restart: Restart) -> None:
     assert scene.node(IDLE, restart.before) is not None
     assert scene.node(IDLE, restart.settled) is None
@@ -86,12 +92,11 @@ def test_a_node_at_nothing_is_told_to_shut_down_by_a_restarted_resourcemanager(s
 
 def test_the_application_survives_a_restart(scene: Scene, restart: Restart) -> None:
     assert scene.static(restart.settled).has_am
-    wait_until(scene.world, lambda: _tasks_known(scene) == TASKS)
+    wait_until(scene.world, lambda: scene.tasks_known() == TASKS)
 
 
 def test_a_killed_nodemanager_is_believed_in_while_its_pod_has_failed(scene: Scene, restart: Restart) -> None:
-    scene.world.kill_nodemanager(scene.pod_there(LATE))
-    pod = wait_until(scene.world, lambda: scene.pod_over(LATE))
+    pod = _killed(scene)
     assert (pod.phase, pod.trouble) == (PodPhase.FAILED, "Error")
     assert scene.node_there(LATE).containers == 2
 
@@ -116,6 +121,7 @@ def test_the_address_of_a_pod_that_is_gone_is_unmapped(scene: Scene, restart: Re
 
 
 def test_a_silent_node_is_lost_in_the_end(scene: Scene, restart: Restart) -> None:
+    _killed(scene)
     wait_until(scene.world, lambda: scene.node(LATE) is None, timeout_s=2 * EXPIRY.total_seconds())
 
 
@@ -136,7 +142,8 @@ def _amount(node: YarnNode | None) -> tuple[Resources, int] | None:
     return None if node is None else (node.total, node.containers)
 
 
-def _tasks_known(scene: Scene) -> int:
-    """Count the job's tasks that run or wait."""
-    facts = scene.world.yarn.observe()
-    return waiting_tasks(facts) + sum(node.containers for node in alive(facts)) - 1
+def _killed(scene: Scene) -> ElasticPod:
+    """Kill the NodeManager of one, if that hasn't been done, and return its pod once it is over."""
+    if not scene.pod_there(LATE).phase.is_over:
+        scene.world.kill_nodemanager(scene.pod_there(LATE))
+    return wait_until(scene.world, lambda: scene.pod_over(LATE))

@@ -17,9 +17,7 @@ SETTLE_S = 8.0
 
 
 @contextmanager
-def connected(
-    folder: Path, *, rm: str, kubeconfig: Path, template: Path, clock: Clock | None = None
-) -> Iterator[Pool]:
+def connected(folder: Path, *, rm: str, kubeconfig: Path, template: Path, clock: Clock | None = None) -> Iterator[Pool]:
     """Connect one pool to a ResourceManager and an API server; each look at Kubernetes reads its lists."""
     vcores, memory_mib = SHAPE.yarn.vcores, SHAPE.yarn.memory_mib
     pool = {

@@ -15,6 +15,8 @@ from bridge.ports import Clock, Kube, Yarn
 
 POOL = "contract"
 LABEL = "contract"
+REASON = "Contract"
+"""Of what people are told."""
 SHAPE = Shape(
     yarn=Resources(vcores=4, memory_mib=2048),
     pod=Room(cpu_millicores=250, memory_mib=2560),
@@ -97,7 +99,7 @@ class World(Protocol):
         ...
 
 
-def wait_until(world: World, look: Callable[[], T], timeout_s: float = 60.0) -> T:
+def wait_until(world: World, look: Callable[[], T | None], timeout_s: float = 60.0) -> T:
     """Let time pass until *look* gives something true, and return that."""
     give_up_at = world.clock.now() + timedelta(seconds=timeout_s)
     while not (found := look()):

@@ -91,13 +91,11 @@ def applied(model: Model, done: Round, *, gaps: tuple[str, ...] = (), is_instant
             case ResizeNode() as act if "yarn" not in gaps:
                 model = resized(model, act)
             case AddLabel(label=label):
-                model = _with_yarn(model, replace(model.yarn, labels=model.yarn.labels | {label}))
+                model = with_label(model, label)
             case MapLabel(host=host, label=label):
-                mapped = {**model.yarn.label_by_host, host: label}
-                model = _with_yarn(model, replace(model.yarn, label_by_host=mapped))
+                model = labelled(model, host, label)
             case UnmapLabel(host=host):
-                mapped = {key: value for key, value in model.yarn.label_by_host.items() if key != host}
-                model = _with_yarn(model, replace(model.yarn, label_by_host=mapped))
+                model = unlabelled(model, host)
             case _:
                 pass
         if "promises" not in gaps:
@@ -171,6 +169,7 @@ def _registered(model: Model, pod: ElasticPod) -> YarnNode:
 
 
 def written(model: Model, promise: Promise | None) -> Model:
+    """Write a promise into the journal."""
     if promise is None:
         return model
     by_id = {entry.id: entry for entry in model.promises} | {promise.id: promise}
@@ -178,6 +177,7 @@ def written(model: Model, promise: Promise | None) -> Model:
 
 
 def created(model: Model, act: CreatePod, promise: Promise) -> Model:
+    """Make a pod, running; one that is there already is the same one."""
     if any(pod.promise_id == act.promise_id for pod in model.kube.pods):
         return model
     pod = ElasticPod(
@@ -197,7 +197,8 @@ def created(model: Model, act: CreatePod, promise: Promise) -> Model:
     return replace(model, truth=replace(model.truth, kube=kube))
 
 
-def deleted(model: Model, uid: str, *, is_instant: bool) -> Model:
+def deleted(model: Model, uid: str, *, is_instant: bool = False) -> Model:
+    """Tell a pod to end; at once, if it *is_instant*."""
     at = model.truth.at
     pods = tuple(
         replace(pod, deleting_since=pod.deleting_since or at) if pod.uid == uid else pod
@@ -217,6 +218,22 @@ def resized(model: Model, act: ResizeNode) -> Model:
         ends = model.truth.at + act.overcommit_timeout + model.truth.policy.kill_time
         model = replace(model, ends_at={act.node_id: ends, **model.ends_at})
     return _with_yarn(model, replace(model.yarn, nodes=nodes))
+
+
+def with_label(model: Model, label: str) -> Model:
+    """Make a label known."""
+    return _with_yarn(model, replace(model.yarn, labels=model.yarn.labels | {label}))
+
+
+def labelled(model: Model, host: str, label: str) -> Model:
+    """Map an address to a label."""
+    return _with_yarn(model, replace(model.yarn, label_by_host={**model.yarn.label_by_host, host: label}))
+
+
+def unlabelled(model: Model, host: str) -> Model:
+    """Clear an address."""
+    mapped = {key: value for key, value in model.yarn.label_by_host.items() if key != host}
+    return _with_yarn(model, replace(model.yarn, label_by_host=mapped))
 
 
 def _with_yarn(model: Model, yarn: YarnFacts) -> Model:

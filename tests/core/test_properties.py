@@ -109,7 +109,7 @@ def describe(plan: Plan) -> None:
 
 
 @given(worlds())
-@many(150)
+@many(70)
 def test_a_plan_never_oversells_a_lender(world: Snapshot) -> None:
     plan = think(world).plan
     made = creates(plan)
@@ -134,7 +134,7 @@ def test_a_plan_never_oversells_a_lender(world: Snapshot) -> None:
 
 
 @given(worlds())
-@many(150)
+@many(70)
 def test_creates_keep_within_every_limit_with_what_is_lent_included(world: Snapshot) -> None:
     plan = think(world).plan
     fresh = [act for act in creates(plan) if act.promise_id not in recorded(world)]
@@ -153,7 +153,7 @@ def test_creates_keep_within_every_limit_with_what_is_lent_included(world: Snaps
 
 
 @given(worlds())
-@many(100)
+@many(70)
 def test_every_new_promise_has_a_deadline_that_leaves_time_for_its_end(world: Snapshot) -> None:
     for step in think(world).plan.steps:
         if isinstance(step.act, CreatePod):
@@ -162,6 +162,15 @@ def test_every_new_promise_has_a_deadline_that_leaves_time_for_its_end(world: Sn
             assert step.promise.deadline is not None
             assert step.promise.deadline - world.policy.tail > world.at
             assert step.act.lives_at_most >= step.promise.deadline - world.at
+
+
+@given(worlds())
+@many(70)
+def test_the_plan_asks_for_nothing_new_that_the_check_must_refuse(world: Snapshot) -> None:
+    """The check is the second lock, not the first; only larger nodes of an earlier configuration surprise the plan."""
+    assume(all(shape == world.policy.shape.pod for _, shape in holders(world).values()))
+    refused = [entry for entry in think(world).plan.refusals if isinstance(entry.step.act, CreatePod)]
+    assert {entry.step.promise.id for entry in refused if entry.step.promise} <= set(recorded(world))
 
 
 # Transitions and kills ---------------------------------------------------------------------------------------------
@@ -174,7 +183,7 @@ def arrows(before: State, after: State) -> bool:
 
 
 @given(worlds(has_gaps=True))
-@many(150)
+@many(70)
 def test_every_transition_is_one_of_the_table(world: Snapshot) -> None:
     round_ = think(world)
     before = recorded(world)
@@ -187,7 +196,7 @@ def test_every_transition_is_one_of_the_table(world: Snapshot) -> None:
 
 
 @given(worlds(has_gaps=True))
-@many(150)
+@many(70)
 def test_a_step_kills_only_in_the_tail_of_a_deadline(world: Snapshot) -> None:
     plan = think(world).plan
     before = recorded(world)
@@ -209,7 +218,7 @@ def test_a_step_kills_only_in_the_tail_of_a_deadline(world: Snapshot) -> None:
 
 
 @given(worlds(has_gaps=True))
-@many(100)
+@many(70)
 def test_a_busy_pod_is_deleted_only_near_a_deadline_or_when_yarn_is_done_with_it(world: Snapshot) -> None:
     plan = think(world).plan
     busy = {
@@ -226,16 +235,16 @@ def test_a_busy_pod_is_deleted_only_near_a_deadline_or_when_yarn_is_done_with_it
         was = before.get(pod.promise_id)
         if pod.ip not in busy or pod.phase.is_over or (was is not None and was.state is State.DELETING):
             continue
-        deadlines = [entry.deadline for entry in (was, pod) if entry is not None and entry.deadline is not None]
+        deadlines = [next_edge(world.windows, world.at), pod.deadline, None if was is None else was.deadline]
         event("deletes a busy pod")
-        assert any(world.at >= deadline - world.policy.tail for deadline in deadlines)
+        assert any(world.at >= deadline - world.policy.tail for deadline in deadlines if deadline is not None)
 
 
 # Deadlines ---------------------------------------------------------------------------------------------------------
 
 
 @given(worlds(has_gaps=True))
-@many(150)
+@many(70)
 def test_a_deadline_is_never_moved_back(world: Snapshot) -> None:
     before = recorded(world)
     for step in think(world).plan.steps:
@@ -251,10 +260,10 @@ def test_a_deadline_is_never_moved_back(world: Snapshot) -> None:
 # Gaps --------------------------------------------------------------------------------------------------------------
 
 
-def leaving(done: Round) -> Counter[str]:
-    """How many nodes a round calls back, and which pods it deletes that were not on their way out before."""
-    deleted = {step.act.uid for step in done.plan.steps if isinstance(step.act, DeletePod)}
-    return Counter({"called back": len(done.decision.returns), "deleted": len(deleted)})
+def leaving(done: Round) -> int:
+    """How many nodes a round calls back or deletes."""
+    deleted = {step.act.promise_id for step in done.plan.steps if isinstance(step.act, DeletePod)}
+    return len(deleted | {entry.node_id for entry in done.decision.returns})
 
 
 @st.composite
@@ -279,7 +288,7 @@ def calm_worlds(draw: st.DrawFn) -> Snapshot:
 
 
 @given(calm_worlds(), st.sets(st.sampled_from(["kube", "yarn", "promises"]), min_size=1))
-@many(150)
+@many(70)
 def test_a_gap_drains_deletes_and_creates_nothing_by_itself(world: Snapshot, parts: set[str]) -> None:
     blind = world
     for part in parts:
@@ -291,16 +300,15 @@ def test_a_gap_drains_deletes_and_creates_nothing_by_itself(world: Snapshot, par
     assert isinstance(world.yarn, YarnFacts)
     # What the ResourceManager holds at nothing and runs nothing was emptied, whatever the journal would say.
     emptied = sum(node.total.is_empty and node.containers == 0 for node in world.yarn.nodes)
-    allowed = leaving(full) + Counter({"deleted": emptied if "promises" in parts else 0})
     if "kube" in parts:
         assert done.decision.returns == ()
-    assert not leaving(done) - allowed
+    assert leaving(done) <= leaving(full) + (emptied if "promises" in parts else 0)
     if leaving(done):
         event("still gives back what is seen")
 
 
 @given(worlds())
-@many(100)
+@many(70)
 def test_without_a_view_of_either_system_only_time_calls_back(world: Snapshot) -> None:
     blind = with_gap(with_gap(world, "kube"), "yarn")
     by_id = recorded(world)
@@ -334,7 +342,7 @@ def as_set(plan: Plan) -> Counter[str]:
 
 
 @given(worlds(has_gaps=True), st.randoms(use_true_random=False))
-@many(100)
+@many(70)
 def test_the_order_in_which_facts_arrive_decides_nothing(world: Snapshot, random: Random) -> None:
     def shuffled(items: tuple[T, ...]) -> tuple[T, ...]:
         return tuple(random.sample(items, len(items)))
@@ -359,7 +367,7 @@ def test_the_order_in_which_facts_arrive_decides_nothing(world: Snapshot, random
 
 
 @given(worlds())
-@many(100)
+@many(70)
 def test_planning_again_on_an_unchanged_world_plans_nothing(world: Snapshot) -> None:
     model = Model(truth=world)
     trace = []
@@ -418,7 +426,7 @@ def draining_worlds(draw: st.DrawFn) -> Snapshot:
 @given(
     draining_worlds(),
     st.lists(st.sampled_from([seconds(10), seconds(10), seconds(7), seconds(1)]), min_size=4, max_size=4),
-    st.sampled_from([None, None, "restart", "yarn", "kube"]),
+    st.sampled_from([None, "restart", "yarn", "kube", "blind"]),
 )
 @many(80)
 def test_every_drain_ends_by_its_deadline(world: Snapshot, steps: list[timedelta], weather: str | None) -> None:
@@ -428,8 +436,9 @@ def test_every_drain_ends_by_its_deadline(world: Snapshot, steps: list[timedelta
     promised: dict[str, datetime] = {}
     notice = world.policy.pod_tail + world.policy.tick
     for count in range(110):
-        is_bad = weather in {"yarn", "kube"} and count % 5 in {1, 2}
-        gaps = (weather,) if is_bad and weather is not None else ()
+        gaps = ("yarn",) if weather == "blind" else ()
+        if weather in {"yarn", "kube"} and count % 5 in {1, 2}:
+            gaps = (weather,)
         model, done = turn(model, gaps=gaps)
         for entry in done.decision.returns:
             if entry.node_id in promised:
@@ -454,7 +463,7 @@ def test_random_worlds_contain_every_kind_of_step() -> None:
     found: Counter[str] = Counter()
 
     @given(worlds())
-    @settings(max_examples=400, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=500, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     def look(world: Snapshot) -> None:
         round_ = think(world)
         for step in round_.plan.steps:

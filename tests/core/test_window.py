@@ -161,7 +161,7 @@ def test_a_window_is_ending_from_its_lead_on(at: float, expected: bool) -> None:
 
 
 @given(windows_around(), st.integers(min_value=-400, max_value=500))
-@many(200)
+@many(100)
 def test_the_allowance_agrees_with_counting_windows_one_by_one(spans: tuple[WindowSpan, ...], minute: int) -> None:
     at = AT + timedelta(minutes=minute)
     allowed = allowance(spans, at)

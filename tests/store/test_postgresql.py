@@ -1,8 +1,7 @@
-"""The same journal in PostgreSQL; needs TIDEBRIDGE_TEST_POSTGRESQL, the URL of an empty database it may fill."""
+"""The same journal in PostgreSQL; needs its server's programs, and starts one of its own."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -20,9 +19,9 @@ from bridge.ports import JournalUnavailable, TickRecord
 from bridge.store import SqlJournal, open_journal, upgrade
 from bridge.store.engine import connect
 from bridge.store.tables import Base
+from tests.store.postgresql import served
 
-URL = os.environ.get("TIDEBRIDGE_TEST_POSTGRESQL", "")
-pytestmark = pytest.mark.skipif(not URL, reason="TIDEBRIDGE_TEST_POSTGRESQL isn't set")
+pytestmark = pytest.mark.lab
 
 AT = datetime(2026, 2, 2, 22, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
 PROMISE = Promise(
@@ -38,21 +37,24 @@ PROMISE = Promise(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _tables() -> None:
-    with ThreadPoolExecutor(2) as both:
-        assert len(set(both.map(upgrade, [URL, URL]))) <= 2
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A database with tables, which two have made at once."""
+    with served() as url:
+        with ThreadPoolExecutor(2) as both:
+            assert sorted(both.map(upgrade, [url, url])) == [("0001", "0001"), ("empty", "0001")]
+        yield url
 
 
 @pytest.fixture
-def journal() -> Iterator[SqlJournal]:
-    journal = open_journal(URL, timeout_s=1)
+def journal(url: str) -> Iterator[SqlJournal]:
+    journal = open_journal(url, timeout_s=1)
     yield journal
     journal.close()
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_orm() -> None:
-    engine = connect(URL, timeout_s=1)
+def test_the_migrations_make_exactly_the_tables_of_the_orm(url: str) -> None:
+    engine = connect(url, timeout_s=1)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
@@ -73,9 +75,9 @@ def test_what_is_written_comes_back(journal: SqlJournal) -> None:
     assert journal.ticks("night", 1) == ()
 
 
-def test_a_locked_row_is_unavailable_within_the_timeout(journal: SqlJournal) -> None:
+def test_a_locked_row_is_unavailable_within_the_timeout(journal: SqlJournal, url: str) -> None:
     journal.save(PROMISE)
-    other = connect(URL, timeout_s=1)
+    other = connect(url, timeout_s=1)
     with other.begin() as connection:
         connection.execute(text("UPDATE promise SET lender = 'x' WHERE id = 'p1'"))
         with pytest.raises(JournalUnavailable, match="timeout"):

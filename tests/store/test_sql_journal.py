@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Reason
 from bridge.core.resources import Resources, Room, Shape
-from bridge.core.snapshot import Memory, Pause, Promise, WaitingContainers
+from bridge.core.snapshot import Memory, Pause, Promise, Taken, WaitingContainers
 from bridge.ports import Journal, JournalUnavailable, TickRecord
 from bridge.store import SqlJournal, open_journal, upgrade
 
@@ -112,6 +112,7 @@ MEMORIES = st.builds(
         st.builds(WaitingContainers, vcores=COUNTS, memory_mib=COUNTS, label=TEXTS, count=COUNTS), max_size=4
     ).map(tuple),
     surplus_since=st.none() | INSTANTS,
+    taken=st.lists(st.builds(Taken, lender=st.text(max_size=20), at=INSTANTS), max_size=3).map(tuple),
     failed_start_at=st.none() | INSTANTS,
 )
 JSON = st.recursive(

@@ -1,0 +1,24 @@
+"""Keeps the garbage collector out of a tick's busy parts.
+
+A tick makes some hundred thousand values and drops them; counting references frees them, as they hold no cycles. The
+collector would walk them, and each time it keeps some, it comes nearer to walking the whole view of the fleet: a pause
+of half a second at 50,000 pods.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def kept_out() -> Iterator[None]:
+    """Let nothing be collected until the block ends. Threads may overlap: the collector comes back early, never late."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

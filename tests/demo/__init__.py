@@ -1,0 +1,1 @@
+"""The demonstration, on short stretches of its recorded day."""

@@ -1,0 +1,90 @@
+"""A PostgreSQL server for tests: a cluster of its own in a temporary folder, reached by a Unix socket there.
+
+The server refuses to run as root, so root runs it as the user that its package made.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import chown, which
+from tempfile import TemporaryDirectory
+
+_INSTALLED = Path("/usr/lib/postgresql")
+"""Where Debian puts the server's programs, by version; they aren't on PATH there."""
+_USER = "postgres"
+_PATIENCE_S = 30.0
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """Start a server with an empty database; return its URL, and leave nothing behind."""
+    user = _USER if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    # A short path: a socket's may not be longer than about 100 characters.
+    with TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
+        folder = Path(name)
+        if os.geteuid() == 0:
+            chown(folder, user=user)
+        data = folder / "data"
+        make: list[str | Path] = [
+            _program("initdb"),
+            "-D",
+            data,
+            "-U",
+            "tidebridge",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
+        subprocess.run(make, user=_as(user), cwd=folder, check=True, capture_output=True, timeout=120)
+        with (folder / "log").open("wb") as log:
+            serve: list[str | Path] = [
+                _program("postgres"),
+                "-D",
+                data,
+                "-k",
+                folder,
+                "-c",
+                "listen_addresses=",
+                "-c",
+                "fsync=off",
+            ]
+            process = subprocess.Popen(serve, user=_as(user), cwd=folder, stdout=log, stderr=log)
+        try:
+            _wait_until_it_accepts(process, folder)
+            yield f"postgresql+psycopg://tidebridge@/postgres?host={folder}"
+        finally:
+            # Its "fast shutdown": connections are closed, and it ends.
+            process.send_signal(signal.SIGINT)
+            process.wait(_PATIENCE_S)
+
+
+def _as(user: str) -> str | None:
+    """Say whom a child runs as; only root may choose."""
+    return user if os.geteuid() == 0 else None
+
+
+def _program(name: str) -> Path:
+    """Find one of the server's programs; the newest version where there are several."""
+    versions = sorted(_INSTALLED.glob(f"*/bin/{name}"), key=lambda path: float(path.parts[-3]))
+    found = versions[-1] if versions else which(name)
+    assert found is not None, f"{name} isn't there: install the package postgresql (lab/build does)"
+    return Path(found)
+
+
+def _wait_until_it_accepts(process: subprocess.Popen[bytes], folder: Path) -> None:
+    until = time.monotonic() + _PATIENCE_S
+    ready: list[str | Path] = [_program("pg_isready"), "-q", "-h", folder, "-d", "postgres", "-U", "tidebridge"]
+    while subprocess.run(ready, check=False, timeout=_PATIENCE_S).returncode != 0:
+        log = (folder / "log").read_text(encoding="utf-8", errors="replace")
+        assert process.poll() is None, log
+        assert time.monotonic() < until, log
+        time.sleep(0.05)
