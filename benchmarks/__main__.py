@@ -20,6 +20,7 @@ from benchmarks.figures import Figure, take_over
 from benchmarks.table import print_table
 
 _MOST_S_BY_PART = {"deciding": 45.0, "recording": 35.0, "reading": 100.0, "naive": 50.0}
+_WIDTH = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ def _as_json(each: Figure) -> dict[str, object]:
 
 
 def _print(machine: Machine, figures: list[Figure], failures: list[str]) -> None:
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     console.print(
         f"{machine.cores} cores, {machine.processor}, Python {machine.python}; load average {machine.load_before:.1f} "
         f"before and {machine.load_after:.1f} after; took {machine.took_s:.0f} s",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bridge.core.lifecycle import State
-from bridge.core.reasons import LenderRefusal, Reason
+from bridge.core.reasons import Gap, LenderRefusal, Reason
 from bridge.core.resources import NOTHING, Resources, Room, Shape
 from bridge.core.snapshot import (
     ElasticPod,
@@ -79,7 +79,7 @@ def make_growing() -> Snapshot:
 
 
 def make_steady() -> Snapshot:
-    """Make the middle of a night: all elastic nodes in all states, and nothing to be changed beside what is under way."""
+    """Make the middle of a night: all elastic nodes in all states, and nothing to change beside what is under way."""
     return _world(ELASTIC, state_of=_mixed, containers_of=_some)
 
 
@@ -174,7 +174,7 @@ def _with_work(world: Snapshot, count: int) -> Snapshot:
         )
         for number in range(40)
     )
-    assert not isinstance(world.yarn, str)
+    assert not isinstance(world.yarn, Gap)
     return replace(world, yarn=replace(world.yarn, waiting=waiting), memory=Memory(waiting=waiting))
 
 

@@ -5,13 +5,13 @@ thread and its clock, has no decisions. Whatever breaks is retried with a bounde
 only "410 Gone" makes it list again. A list replaces everything at once, when its last page has come.
 """
 
-import gc
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from k8s_pool.collector import COLLECTOR
 from k8s_pool.errors import KubeError, KubeUnavailable, Refused
 from k8s_pool.replies import call, parse_object, read_object, refusal
 from k8s_pool.transport import JsonObject, Reply, Request, Transport
@@ -48,22 +48,6 @@ class Pace:
     silence_s: float = 10.0
     backoff_first_s: float = 0.5
     backoff_longest_s: float = 30.0
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep the garbage collector out while a list is read, and until its last page is gone.
-
-    A page is a tree of a hundred thousand containers, freed by counting references; walking it again and again for
-    cycles it can't have took half the time of a list of 50,000 pods.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class Reflector(Generic[T]):
@@ -107,7 +91,7 @@ class Reflector(Generic[T]):
         self._failures = 0 if is_lively else self._failures + 1
         return 0.0 if is_lively else self._backoff_s()
 
-    @_without_collector()
+    @COLLECTOR.kept_out()
     def list_once(self) -> None:
         """Read all pages and replace the sink's content. Raises KubeError; then the sink is as it was."""
         items: list[T] = []

@@ -9,7 +9,7 @@ from typing import Any
 from bridge.core.reasons import CheckFailure, Gap, LenderRefusal, Limit, Reason
 
 REASONS: dict[Reason, str] = {
-    Reason.WORK_IS_WAITING: "containers have waited through two readings",
+    Reason.WORK_IS_WAITING: "containers wait that it could run",
     Reason.WORK_RETURNED: "work is waiting again, and this node is the cheapest capacity",
     Reason.NO_WORK_FOR_IT: "nothing waits for it, and that has lasted",
     Reason.WINDOW_ENDS: "the window ends",

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def kept_out() -> Iterator[None]:
-    """Let nothing be collected until the block ends. Threads may overlap: the collector comes back early, never late."""
+    """Let nothing be collected until the block ends. Where threads overlap, it comes back early, never late."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

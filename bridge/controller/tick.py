@@ -16,6 +16,7 @@ from bridge.controller.record import Planned, advice, sections
 from bridge.core.check import check
 from bridge.core.decide import decide
 from bridge.core.plan import plan
+from bridge.core.reasons import Gap
 from bridge.ports import PortError, TickRecord
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,9 @@ def _record(pool: Pool, ticked: Ticked) -> None:
     log.info("tick.done %s", " ".join(f"{key}={value}" for key, value in fields.items()))
     for part, words in planned.gaps.items():
         log.warning("gap tick_id=%s pool=%s part=%s error=%r", ticked.id, pool.name, part, words)
+    # What could not be read isn't written over.
+    memory = None if isinstance(planned.snapshot.promises, Gap) else planned.decision.memory
     try:
-        pool.journal.record(record, planned.decision.memory)
+        pool.journal.record(record, memory)
     except PortError as error:
         log.warning("record.failed tick_id=%s pool=%s error=%r", ticked.id, pool.name, str(error))

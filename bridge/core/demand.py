@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from bridge.core.lifecycle import GROWING, State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap
-from bridge.core.resources import Resources
-from bridge.core.snapshot import PoolPolicy, Snapshot, WaitingContainers
+from bridge.core.resources import NOTHING, Resources
+from bridge.core.snapshot import PoolPolicy, Snapshot, WaitingContainers, YarnNodeState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,8 @@ def _room_on(node: ElasticNode) -> tuple[Resources, bool]:
     running, shape = node.running, node.promise.shape.yarn
     if running is None or node.state in GROWING:
         return shape, False
+    if running.state is not YarnNodeState.RUNNING:
+        return NOTHING, running.containers > 0
     # A serving node that has another amount is told its own in this tick; one with custom resources can't be told.
     total = running.total if running.has_custom_resources else shape
     return total - running.used, running.containers > 0

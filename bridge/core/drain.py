@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bridge.core.lifecycle import OPEN, State
+from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.offer import LenderOffer, Offer
 from bridge.core.reasons import Gap, Reason
@@ -41,15 +41,24 @@ class Return:
 def returns(
     snapshot: Snapshot, nodes: tuple[ElasticNode, ...], allowed: Allowance, offer: Offer | Gap
 ) -> tuple[Return, ...]:
-    """Choose what must go back. Without a view of the lenders only time calls anything back."""
+    """Choose what must go back. Without a view of the lenders only time calls anything back.
+
+    A promise that was given may come forward, when something nearer needs the room, but never moves back.
+    """
     found = {node.id: _kept(node) for node in nodes if node.promise.deadline is not None and _is_promised(node)}
-    for entries in (_due(snapshot, nodes), _lenders(snapshot, nodes, offer, found)):
-        for entry in entries:
-            found.setdefault(entry.node_id, entry)
-    for entry in _window(snapshot, nodes, allowed, offer, found):
-        found[entry.node_id] = entry
+    _take_over(found, _due(snapshot, nodes))
+    _take_over(found, _lenders(snapshot, nodes, offer, found))
+    _take_over(found, _window(snapshot, nodes, allowed, offer, found))
     deadlines = {node.id: node.promise.deadline for node in nodes}
     return tuple(_not_later(found[key], deadlines[key]) for key in sorted(found))
+
+
+def _take_over(found: dict[str, Return], entries: list[Return]) -> None:
+    """Take entries in; of two for one node the earlier deadline counts."""
+    for entry in entries:
+        earlier = found.get(entry.node_id)
+        if earlier is None or entry.deadline < earlier.deadline:
+            found[entry.node_id] = entry
 
 
 def surplus(staying: tuple[ElasticNode, ...], size: Size) -> tuple[str, ...]:
@@ -105,21 +114,17 @@ def _window(
     returns: dict[str, Return],
 ) -> list[Return]:
     """What the window calls back: everything where none is open, what is above the next limit from ``lead`` on."""
-    staying = sorted(_staying(nodes, returns), key=cost)
-    soon = snapshot.at + snapshot.policy.reclaim_within
+    soon = snapshot.at + snapshot.policy.reclaimed_within
     if not allowed.is_open:
-        return [
-            Return(node_id=node.id, deadline=min(node.promise.deadline or soon, soon), reason=Reason.WINDOW_CLOSED)
-            for node in staying
-        ]
+        return _called(_holding(nodes, returns, soon), soon, Reason.WINDOW_CLOSED)
     if allowed.is_ending(snapshot.at) and allowed.back_by is not None:
-        lasting = (0 if allowed.next_ratio <= 0 else len(staying)) if isinstance(offer, Gap) else offer.lasting
-        leaving, by, reason = staying[: max(0, len(staying) - lasting)], allowed.back_by, Reason.WINDOW_ENDS
-    elif isinstance(offer, Gap):
+        holding = _holding(nodes, returns, allowed.back_by)
+        lasting = (0 if allowed.next_ratio <= 0 else len(holding)) if isinstance(offer, Gap) else offer.lasting
+        return _called(holding[: max(0, len(holding) - lasting)], allowed.back_by, Reason.WINDOW_ENDS)
+    if isinstance(offer, Gap):
         return []
-    else:
-        leaving, by, reason = staying[: max(0, len(staying) - offer.nodes)], soon, Reason.KUBERNETES_NEEDS_ROOM
-    return [Return(node_id=node.id, deadline=by, reason=reason) for node in leaving]
+    holding = _holding(nodes, returns, soon)
+    return _called(holding[: max(0, len(holding) - offer.nodes)], soon, Reason.KUBERNETES_NEEDS_ROOM)
 
 
 def _lenders(
@@ -128,30 +133,25 @@ def _lenders(
     """What single lenders need back: all of a cordoned one, else no more than what is missing."""
     if isinstance(offer, Gap):
         return []
-    soon = snapshot.at + snapshot.policy.reclaim_within
+    soon = snapshot.at + snapshot.policy.reclaimed_within
     by_lender: dict[str, list[ElasticNode]] = defaultdict(list)
-    for node in nodes:
-        if node.state is not State.GONE:
-            by_lender[node.promise.lender].append(node)
+    for node in _holding(nodes, returns, soon):
+        by_lender[node.promise.lender].append(node)
     found = []
-    for lender, here in by_lender.items():
-        staying = [node for node in here if node.id not in returns and node.state is not State.DELETING]
+    for lender, holding in by_lender.items():
         entry = offer.by_lender.get(lender)
         if entry is None or entry.must_empty:
-            leaving, reason = staying, Reason.LENDER_REFUSES
+            found += _called(holding, soon, Reason.LENDER_REFUSES)
         else:
-            leaving, reason = _over(staying, entry), Reason.KUBERNETES_NEEDS_ROOM
-        found += [Return(node_id=node.id, deadline=soon, reason=reason) for node in leaving]
+            found += _called(_over(holding, entry), soon, Reason.KUBERNETES_NEEDS_ROOM)
     return found
 
 
-def _over(staying: list[ElasticNode], entry: LenderOffer) -> list[ElasticNode]:
-    """Take the cheapest nodes until the rest fits in the lender's room."""
-    held = NO_ROOM
-    for node in staying:
-        held = held + node.promise.shape.pod
+def _over(holding: list[ElasticNode], entry: LenderOffer) -> list[ElasticNode]:
+    """Take nodes, in their order, until the rest fits in the lender's room."""
+    held = sum((node.promise.shape.pod for node in holding), start=NO_ROOM)
     leaving: list[ElasticNode] = []
-    for node in sorted(staying, key=cost):
+    for node in holding:
         if held.fits_in(entry.room):
             break
         held = held - node.promise.shape.pod
@@ -159,10 +159,19 @@ def _over(staying: list[ElasticNode], entry: LenderOffer) -> list[ElasticNode]:
     return leaving
 
 
-def _staying(nodes: tuple[ElasticNode, ...], returns: dict[str, Return]) -> list[ElasticNode]:
-    """Nodes that hold room and aren't on their way back yet."""
-    return [
+def _holding(nodes: tuple[ElasticNode, ...], returns: dict[str, Return], by: datetime) -> list[ElasticNode]:
+    """List nodes that still hold room at *by*: idle ones first, then those on their way back later, then by cost."""
+    holding = [
         node
         for node in nodes
-        if node.id not in returns and (node.state in OPEN or node.state in {State.CORDONED, State.LOST})
+        if node.state not in {State.GONE, State.DELETING} and (node.id not in returns or returns[node.id].deadline > by)
     ]
+    return sorted(holding, key=lambda node: (_is_busy(node), node.id not in returns, cost(node)))
+
+
+def _is_busy(node: ElasticNode) -> bool:
+    return node.running is not None and node.running.containers > 0
+
+
+def _called(nodes: list[ElasticNode], by: datetime, reason: Reason) -> list[Return]:
+    return [Return(node_id=node.id, deadline=by, reason=reason) for node in nodes]

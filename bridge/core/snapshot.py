@@ -57,6 +57,11 @@ class PoolPolicy:
         return self.overcommit_timeout + self.kill_time + self.tick + self.pod_tail
 
     @property
+    def reclaimed_within(self) -> timedelta:
+        """How soon room is given back inside a window: no sooner than the forced step takes."""
+        return max(self.reclaim_within, self.tail)
+
+    @property
     def notice(self) -> timedelta:
         """How long before its deadline a node is closed at the latest, whatever a window's lead says."""
         return 2 * self.tail

@@ -36,7 +36,7 @@ def draw(day: Day, moments: Sequence[Moment], canvas: Canvas) -> list[Text]:
     top = f"{day.lender_cores:>4} ┤"
     lines = []
     for row in reversed(range(canvas.height)):
-        line = Text(top if row == canvas.height - 1 else "   0 ┤" if row == 0 else "     │", style="dim")
+        line = Text.assemble((top if row == canvas.height - 1 else "   0 ┤" if row == 0 else "     │", "dim"))
         for edges in columns:
             line.append(*_cell(edges, row, has_colour=canvas.has_colour))
         lines.append(line)
@@ -45,7 +45,7 @@ def draw(day: Day, moments: Sequence[Moment], canvas: Canvas) -> list[Text]:
 
 def legend(*, has_colour: bool) -> Text:
     """Say what the layers are."""
-    line = Text("cores ", style="dim")
+    line = Text.assemble(("cores ", "dim"))
     for layer, what in ((ONLINE, "online"), (USED, "lent to YARN, in use"), (UNUSED, "lent, not in use")):
         line.append("█" if has_colour else _SHADES[layer], layer)
         line.append(f" {what}   ", "default")

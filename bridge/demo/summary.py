@@ -56,6 +56,14 @@ def rows(report: Report) -> Iterator[Row]:
         _hours(report.online_short_core_hours),
         "What online pods waited for; 0: lending was never in the way.",
     )
+    if report.gaps:
+        yield (
+            "gaps",
+            f"{report.gaps:,} of {report.ticks:,} ticks",
+            "Could not read a part of the world; nothing here counts.",
+        )
+    if report.failed:
+        yield "failed", f"{report.failed:,} acts", "Refused or lost; the next tick tries again."
     yield "jobs", _finished(report.tide), f"Finished with the tide; {_time(report.tide)}."
     yield "", _finished(report.without), f"Finished without it; {_time(report.without)}."
 

@@ -118,7 +118,7 @@ def _bar(name: str, ratio: float, style: str, text: str, width: int) -> Text:
 
 def _nodes(moment: Moment, day: Day, columns: int) -> Text:
     """Draw one sign an elastic node, lender by lender."""
-    line = Text(" nodes", style="dim")
+    line = Text.assemble((" nodes", "dim"))
     by_lender = {name: [state for _, state in nodes] for name, nodes in groupby(moment.nodes, key=lambda node: node[0])}
     for number in range(1, day.lenders + 1):
         line.append(f" {number}", "dim")

@@ -46,8 +46,8 @@ class Journal(Protocol):
         """Set or lift a pause."""
         ...
 
-    def record(self, tick: TickRecord, memory: Memory) -> None:
-        """Keep a tick, and what the next one must know."""
+    def record(self, tick: TickRecord, memory: Memory | None) -> None:
+        """Keep a tick, and what the next one must know; None leaves what is remembered as it is."""
         ...
 
     def prune(self, before: datetime) -> int:

@@ -218,8 +218,8 @@ class Limits(Section):
     """Seconds that the ResourceManager may not see a node before its pod is deleted. Longer than a failover; it has no
     off, because capacity that nobody sees must go back."""
     reclaim_s: Positive = 60
-    """Seconds within which room that Kubernetes needs inside a window is given back. Shorter loses more work, longer
-    keeps online pods waiting; it has no off."""
+    """Seconds within which room that Kubernetes needs inside a window is given back; never less than the forced step
+    takes (the tail). Shorter loses more work, longer keeps online pods waiting; it has no off."""
     overcommit_timeout_s: Count = 10
     """Seconds between the forced step and the preemption of containers, which lets ApplicationMasters save their work.
     0 preempts at once."""

@@ -72,8 +72,8 @@ class SqlJournal:
             else:
                 session.merge(PauseRow(pool=pool, until=pause.until, why=pause.why))
 
-    def record(self, tick: TickRecord, memory: Memory) -> None:
-        """Keep a tick, and what the next one must know."""
+    def record(self, tick: TickRecord, memory: Memory | None) -> None:
+        """Keep a tick, and what the next one must know; None leaves what is remembered as it is."""
         body_by_section = {name: _canonical(value) for name, value in tick.sections.items()}
         digest_by_section = {name: _digest(body) for name, body in body_by_section.items()}
         with self._writing() as session:
@@ -89,7 +89,8 @@ class SqlJournal:
                     digest_by_section=digest_by_section,
                 )
             )
-            session.merge(MemoryRow.of(tick.pool, memory))
+            if memory is not None:
+                session.merge(MemoryRow.of(tick.pool, memory))
 
     def ticks(self, pool: str, limit: int) -> Sequence[TickRecord]:
         """Return the last ticks, newest first."""

@@ -159,10 +159,11 @@ class FakeJournal:
         with self.world.call("set_pause"):
             self.world.model = replace(self.world.model, truth=replace(self.world.model.truth, pause=pause))
 
-    def record(self, tick: TickRecord, memory: Memory) -> None:
+    def record(self, tick: TickRecord, memory: Memory | None) -> None:
         with self.world.call("record"):
             self.world.records.append(tick)
-            self.world.model = replace(self.world.model, truth=replace(self.world.model.truth, memory=memory))
+            if memory is not None:
+                self.world.model = replace(self.world.model, truth=replace(self.world.model.truth, memory=memory))
 
     def prune(self, before: datetime) -> int:
         with self.world.call("prune"):

@@ -120,10 +120,31 @@ def test_a_ratio_that_fell_calls_back_the_excess() -> None:
     )
 
 
-def test_what_is_on_its_way_back_counts() -> None:
-    leaving = make_elastic("leaving", State.DRAINING, containers=1)
+def test_what_is_on_its_way_back_in_time_counts() -> None:
+    leaving = make_elastic("leaving", State.DRAINING, containers=1, deadline=AT + seconds(50))
     found = returned(*ALL[:3], leaving, lenders=(make_lender(online=room(4, 0)),))
-    assert found == (back("leaving", AT + minutes(30), Reason.WINDOW_ENDS),)
+    assert found == (back("leaving", AT + seconds(50), Reason.WINDOW_ENDS),)
+
+
+def test_a_promise_comes_forward_when_its_lender_needs_the_room_sooner() -> None:
+    leaving = make_elastic("leaving", State.DRAINING, containers=1)
+    found = returned(MASTER, HEAVY, leaving, lenders=(make_lender(online=room(8, 0)),))
+    assert found == (back("leaving", SOON, Reason.KUBERNETES_NEEDS_ROOM),)
+
+
+def test_an_idle_node_goes_before_a_promise_comes_forward() -> None:
+    leaving = make_elastic("leaving", State.DRAINING, containers=1)
+    found = returned(IDLE, HEAVY, leaving, lenders=(make_lender(online=room(8, 0)),))
+    assert found == (
+        back("idle", SOON, Reason.KUBERNETES_NEEDS_ROOM),
+        back("leaving", AT + minutes(30), Reason.WINDOW_ENDS),
+    )
+
+
+def test_a_promise_on_a_cordoned_lender_comes_forward() -> None:
+    leaving = make_elastic("leaving", State.DRAINING, containers=1)
+    found = returned(leaving, lenders=(make_lender(refusal=LenderRefusal.CORDONED),))
+    assert found == (back("leaving", SOON, Reason.LENDER_REFUSES),)
 
 
 @pytest.mark.parametrize("state", [State.DRAINING, State.FORCED])

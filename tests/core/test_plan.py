@@ -189,8 +189,8 @@ RETURNING: dict[str, Any] = {"reason": Reason.WINDOW_ENDS}
         pytest.param(
             node(State.FORCED, 1, since=AT - seconds(15), total=MORE, left=TAIL),
             {},
-            (State.FORCED, force(NOTHING)),
-            id="forced, the timer has run, one container fits: told to leave",
+            (State.FORCED, replace(force(NOTHING), overcommit_timeout=seconds(0))),
+            id="forced, the timer has run, one container fits: told to leave at once",
         ),
         pytest.param(
             node(State.FORCED, 2, total=MORE, left=TAIL),

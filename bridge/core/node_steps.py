@@ -1,0 +1,208 @@
+"""The next step of one elastic node: what the journal says of it, and what is done.
+
+A node that must go back is taken through cordon, force and deletion by the time left to its deadline, so a controller
+that was away for an hour does at once what is due now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bridge.core.actions import DeletePod, Purpose, ResizeNode, Step
+from bridge.core.drain import Return
+from bridge.core.growth import create_pod
+from bridge.core.lifecycle import GROWING, State
+from bridge.core.nodes import ElasticNode
+from bridge.core.reasons import Gap, Reason
+from bridge.core.resources import NOTHING, Resources
+from bridge.core.snapshot import ElasticPod, Promise, Snapshot, YarnNode, YarnNodeState
+
+
+def next_step(snapshot: Snapshot, node: ElasticNode, due: Return | None, cordon: bool, reopen: bool) -> Step:
+    """Choose what to do with a node by its state."""
+    if node.state is State.GONE:
+        return _stay(node)
+    if node.state is State.DELETING:
+        return _delete(snapshot, node, node.promise.reason)
+    if due is not None:
+        return _give_back(snapshot, node, due)
+    match node.state:
+        case State.REQUESTED:
+            return _request(snapshot, node, drop=cordon)
+        case State.SERVING if cordon:
+            return _resize(snapshot, node, State.CORDONED, _minimum(snapshot), Purpose.CORDON, Reason.NO_WORK_FOR_IT)
+        case State.SERVING:
+            return _hold(node, node.promise.shape.yarn)
+        case State.CORDONED | State.EMPTY if reopen:
+            return _resize(
+                snapshot, node, State.SERVING, node.promise.shape.yarn, Purpose.RECOMMISSION, Reason.WORK_RETURNED
+            )
+        case State.CORDONED | State.DRAINING:
+            return _close(snapshot, node, State.CORDONED, Reason.NO_WORK_FOR_IT)
+        case State.EMPTY:
+            return _finish(snapshot, node, State.CORDONED, Reason.NO_WORK_FOR_IT)
+        case _:
+            return _stay(node)
+
+
+def _give_back(snapshot: Snapshot, node: ElasticNode, due: Return) -> Step:
+    """Take a node one step nearer to being free by its deadline."""
+    policy, at = snapshot.policy, snapshot.at
+    if node.promise.deadline != due.deadline:
+        node = replace(node, promise=replace(node.promise, deadline=due.deadline))
+    if node.state is State.REQUESTED and node.pod is None:
+        return _move(snapshot, node, State.GONE, due.reason)
+    if node.state in GROWING and _is_settled(snapshot):
+        return _delete(snapshot, node, due.reason)
+    if at >= due.deadline - policy.pod_tail:
+        return _delete(snapshot, node, Reason.DEADLINE_NEAR)
+    if node.running is None:
+        return _stay(node) if node.state is not State.SERVING else _move(snapshot, node, State.DRAINING, due.reason)
+    if node.state is State.FORCED or at >= due.deadline - policy.tail:
+        return _force(snapshot, node, node.running, due.reason)
+    if node.state is State.EMPTY:
+        return _finish(snapshot, node, State.DRAINING, due.reason)
+    return _close(snapshot, node, State.DRAINING, due.reason)
+
+
+def _close(snapshot: Snapshot, node: ElasticNode, closed: State, reason: Reason) -> Step:
+    """Keep a node closed; once nothing runs on it, close it to the last vcore."""
+    running = node.running
+    if running is None:
+        return _move(snapshot, node, closed, reason)
+    if node.state is closed and _is_idle(snapshot, node):
+        return _resize(snapshot, node, State.EMPTY, NOTHING, Purpose.EMPTY, Reason.NOTHING_RUNS_ON_IT, reason)
+    return _resize(snapshot, node, closed, _minimum(snapshot), Purpose.CORDON, reason)
+
+
+def _finish(snapshot: Snapshot, node: ElasticNode, closed: State, reason: Reason) -> Step:
+    """Delete a node that was found empty twice; one on which a container came late is opened to it again."""
+    running = node.running
+    if running is None or not running.is_settled or not _is_settled(snapshot):
+        return _stay(node)
+    if running.containers > 0:
+        return _resize(snapshot, node, closed, _minimum(snapshot), Purpose.CORDON, Reason.CONTAINER_CAME_LATE, reason)
+    if running.total.is_empty:
+        return _delete(snapshot, node, reason)
+    return _resize(snapshot, node, State.EMPTY, NOTHING, Purpose.EMPTY, Reason.NOTHING_RUNS_ON_IT, reason)
+
+
+def _force(snapshot: Snapshot, node: ElasticNode, running: YarnNode, reason: Reason) -> Step:
+    """Have the ResourceManager preempt what is left.
+
+    It ignores a resize to the amount that a node has already, and forgets the timer when it restarts. A node at nothing
+    would then be shut down, its containers lost uncounted. So the amount alternates between the minimum allocation and
+    1 MiB more, and only what still fits there after the timer has run is told to leave at once, by 0/0
+    (docs/yarn-seen.md).
+    """
+    if _is_idle(snapshot, node):
+        return _delete(snapshot, node, reason)
+    total = _forced_total(snapshot, node, running)
+    if total is None:
+        return _stay(node)
+    has_run = total.is_empty and node.state is State.FORCED
+    moved = replace(_moved(snapshot, node, State.FORCED, reason), since=snapshot.at)
+    told = None if isinstance(snapshot.yarn, Gap) else snapshot.yarn.started_at
+    act = ResizeNode(
+        node_id=running.node_id,
+        total=total,
+        overcommit_timeout=timedelta(0) if has_run else snapshot.policy.overcommit_timeout,
+        purpose=Purpose.FORCE,
+    )
+    return Step(
+        promise=replace(moved, told_rm_started_at=None),
+        act=act,
+        reason=Reason.DEADLINE_NEAR,
+        done=replace(moved, told_rm_started_at=told),
+    )
+
+
+def _forced_total(snapshot: Snapshot, node: ElasticNode, running: YarnNode) -> Resources | None:
+    """Choose the amount that the forced step tells next; None while a timer runs."""
+    policy, minimum = snapshot.policy, _minimum(snapshot)
+    if isinstance(snapshot.yarn, Gap) or isinstance(snapshot.promises, Gap):
+        # Without a journal nobody knows what was told: nothing is the one amount that is told only once.
+        return None if running.total.is_empty else NOTHING
+    if node.state is State.FORCED and node.promise.told_rm_started_at == snapshot.yarn.started_at:
+        has_run = snapshot.at - node.promise.since >= policy.overcommit_timeout + policy.kill_time
+        return NOTHING if has_run and not running.total.is_empty else None
+    a_little_more = replace(minimum, memory_mib=minimum.memory_mib + 1)
+    return minimum if running.total == a_little_more else a_little_more
+
+
+def _request(snapshot: Snapshot, node: ElasticNode, *, drop: bool) -> Step:
+    """Make the pod of a promise that has none yet: the controller may have died in between."""
+    if isinstance(node.pod, Gap):
+        return _stay(node)
+    if drop or snapshot.pause is not None or node.promise.deadline is None:
+        return _move(snapshot, node, State.GONE, Reason.NO_LONGER_WANTED)
+    return Step(promise=node.promise, act=create_pod(snapshot, node.promise), reason=node.promise.reason)
+
+
+def _hold(node: ElasticNode, total: Resources) -> Step:
+    """Keep a serving node at its amount: a NodeManager that restarted brings its configured one."""
+    running = node.running
+    if running is None or running.total == total or running.has_custom_resources or total.is_empty:
+        return _stay(node)
+    if running.state is not YarnNodeState.RUNNING:
+        return _stay(node)
+    act = ResizeNode(node_id=running.node_id, total=total, overcommit_timeout=None, purpose=Purpose.REASSERT)
+    return Step(promise=node.promise, act=act, reason=Reason.AMOUNT_DIFFERS)
+
+
+def _delete(snapshot: Snapshot, node: ElasticNode, reason: Reason) -> Step:
+    """Delete the pod; one that is already on its way out is left to end."""
+    moved = node.promise if node.state is State.DELETING else _moved(snapshot, node, State.DELETING, reason)
+    leaving = isinstance(node.pod, ElasticPod) and node.pod.deleting_since is not None
+    if moved.pod_uid is None or leaving or node.pod is None:
+        return Step(promise=moved, act=None, reason=reason)
+    act = DeletePod(promise_id=node.id, uid=moved.pod_uid, grace=snapshot.policy.grace)
+    return Step(promise=moved, act=act, reason=reason)
+
+
+def _resize(
+    snapshot: Snapshot,
+    node: ElasticNode,
+    state: State,
+    total: Resources,
+    purpose: Purpose,
+    why: Reason,
+    reason: Reason | None = None,
+) -> Step:
+    """Move a node to *state*, and resize it without a timeout where it hasn't the amount yet."""
+    moved = _moved(snapshot, node, state, reason or why)
+    running = node.running
+    if running is None or running.total == total or running.has_custom_resources:
+        return Step(promise=moved, act=None, reason=why)
+    act = ResizeNode(node_id=running.node_id, total=total, overcommit_timeout=None, purpose=purpose)
+    return Step(promise=moved, act=act, reason=why)
+
+
+def _move(snapshot: Snapshot, node: ElasticNode, state: State, reason: Reason) -> Step:
+    return Step(promise=_moved(snapshot, node, state, reason), act=None, reason=reason)
+
+
+def _stay(node: ElasticNode) -> Step:
+    return Step(promise=node.promise, act=None, reason=node.promise.reason)
+
+
+def _moved(snapshot: Snapshot, node: ElasticNode, state: State, reason: Reason) -> Promise:
+    """Change a promise's state; the time and the reason change with it."""
+    if node.state is state:
+        return node.promise
+    return replace(node.promise, state=state, since=snapshot.at, reason=reason)
+
+
+def _minimum(snapshot: Snapshot) -> Resources:
+    """The amount of a closed node: at nothing, an RM restart would end it with all its containers."""
+    return NOTHING if isinstance(snapshot.yarn, Gap) else snapshot.yarn.minimum
+
+
+def _is_settled(snapshot: Snapshot) -> bool:
+    return not isinstance(snapshot.yarn, Gap) and not snapshot.yarn.is_settling
+
+
+def _is_idle(snapshot: Snapshot, node: ElasticNode) -> bool:
+    """Say whether nothing runs on a node, and the ResourceManager has had time to know."""
+    return node.is_idle and _is_settled(snapshot)
