@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from datetime import datetime, timedelta
 from bridge.adapters.calendar import WindowRule, spans
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.convert import shape_of
-from bridge.adapters.kube import KubeCluster
+from bridge.adapters.kube import KubeCluster, template_extra
 from bridge.adapters.yarn import YarnCluster
 from bridge.controller.pool import Mode, Pool
 from bridge.core.resources import Resources, Shape
@@ -26,6 +28,7 @@ from k8s_pool import (
     FleetWatch,
     KubeApi,
     KubePool,
+    KubeUnavailable,
     PodTemplate,
     TemplateError,
     connect,
@@ -33,6 +36,8 @@ from k8s_pool import (
 )
 from k8s_pool import load as load_template
 from yarn_client import Timeouts, YarnClient
+
+log = logging.getLogger(__name__)
 
 LOOK_BACK = timedelta(hours=26)
 LOOK_AHEAD = timedelta(hours=50)
@@ -65,18 +70,18 @@ def running(
 ) -> Iterator[App]:
     """Connect everything that the settings name, and close it at the end.
 
-    *follow*: keep a watch on Kubernetes, as ``run`` does; else each look reads the lists once.
+    *follow*: go on for long, as ``run`` does: keep a watch on Kubernetes, and wait for a database that is away; else
+    each look reads the lists once, and the database must be there.
     *clock*, *ids*: where time and ids come from; the system's clock and chance, unless a story is to repeat itself.
     """
     clock = clock or SystemClock()
     with ExitStack() as stack:
         templates = {name: _template(name, pool) for name, pool in settings.pools.items()}
         api = _kubernetes(settings)
-        journal = stack.enter_context(closing(open_journal(settings.store.url)))
+        journal = stack.enter_context(closing(open_journal(settings.store.url, may_be_away=follow)))
         view = _fleet(stack, api, settings.kubernetes.namespace, follow=follow)
-        clusters = {
-            name: stack.enter_context(_yarn_client(cluster)) for name, cluster in settings.yarn.clusters.items()
-        }
+        if follow:
+            _warn_of_unknown_pools(settings, view)
         pools = tuple(
             _pool(
                 settings,
@@ -85,7 +90,8 @@ def running(
                 api=api,
                 view=view,
                 template=templates[name],
-                client=clusters[pool.cluster],
+                # Pools tick at the same time, and a client is for one thread.
+                client=stack.enter_context(_yarn_client(settings.yarn.clusters[pool.cluster])),
                 clock=clock,
                 ids=ids or new_id,
             )
@@ -133,6 +139,16 @@ def _fleet(stack: ExitStack, api: KubeApi, namespace: str, *, follow: bool) -> C
     return fleet.view
 
 
+def _warn_of_unknown_pools(settings: Settings, view: Callable[[], FleetView]) -> None:
+    """Leave a line in the log for each pool that has pods and isn't in the settings: nobody gives them back."""
+    try:
+        pods = Counter(str(pod.pool) for pod in view().elastic if not pod.phase.is_terminal)
+    except KubeUnavailable:
+        return
+    for name in sorted(set(pods) - set(settings.pools)):
+        log.warning("pool.unknown pool=%s pods=%d left_to=activeDeadlineSeconds", name, pods[name])
+
+
 def _yarn_client(cluster: Cluster) -> YarnClient:
     return YarnClient(
         cluster.resourcemanagers,
@@ -168,7 +184,7 @@ def _pool(
     )
     rules = tuple(_rule(window) for window in settings.windows if window.pool == name)
     return Pool(
-        policy=pool_policy(settings, name, shape=shape(pool, cluster)),
+        policy=pool_policy(settings, name, shape=shape(pool, cluster, template)),
         windows=windows_around(rules),
         kube=kube,
         yarn=YarnCluster(client, clock, settle=timedelta(seconds=cluster.settle_s)),
@@ -208,14 +224,15 @@ def _words(amount: Resources) -> str:
     return f"{amount.vcores} vcores and {amount.memory_mib} MiB"
 
 
-def shape(pool: PoolSettings, cluster: Cluster) -> Shape:
+def shape(pool: PoolSettings, cluster: Cluster, template: PodTemplate) -> Shape:
     """Say what one elastic node of a pool is to both systems."""
+    extra = template_extra(template)
     return shape_of(
         vcores=pool.shape.vcores,
         memory_mib=pool.shape.memory_mib,
         vcores_per_core=cluster.vcores_per_core,
-        overhead_millicores=pool.shape.overhead_millicores,
-        overhead_mib=pool.shape.overhead_mib,
+        overhead_millicores=pool.shape.overhead_millicores + extra.cpu_millicores,
+        overhead_mib=pool.shape.overhead_mib + extra.memory_mib,
     )
 
 

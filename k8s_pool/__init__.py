@@ -23,8 +23,9 @@ from k8s_pool.errors import (
 )
 from k8s_pool.fleet import FleetState, FleetView, Freshness, NamespaceLoad, NodeLoad
 from k8s_pool.identity import Identity, pod_name
-from k8s_pool.lenders import LenderRefusal, LenderRoom, Toleration, lenders
+from k8s_pool.lenders import LenderRefusal, LenderRoom, Toleration, lenders, waiting_for
 from k8s_pool.parse import parse_node, parse_pod
+from k8s_pool.pod_requests import pod_requests
 from k8s_pool.pool import EventType, KubePool, ServerVersion
 from k8s_pool.quantity import QuantityError
 from k8s_pool.reflector import Pace
@@ -80,6 +81,8 @@ __all__ = [
     "parse_node",
     "parse_pod",
     "pod_name",
+    "pod_requests",
     "read_fleet",
     "render",
+    "waiting_for",
 ]

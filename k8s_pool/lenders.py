@@ -1,12 +1,12 @@
 """Which nodes may lend, what they have, and why the others don't. Pure; margins and forecasts are the caller's."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
 from k8s_pool.amounts import ZERO, KubeAmount
 from k8s_pool.fleet import FleetView, NodeLoad
-from k8s_pool.views import NodeView, Taint
+from k8s_pool.views import NodeView, PodView, Taint
 
 _KEEPS_OUT = frozenset({"NoSchedule", "NoExecute"})
 _NO_LOAD = NodeLoad()
@@ -127,4 +127,38 @@ def _refusal(node: NodeView, load: NodeLoad, tolerations: Sequence[Toleration]) 
 def _is_tolerated(taints: Sequence[Taint], tolerations: Sequence[Toleration]) -> bool:
     return all(
         any(toleration.tolerates(taint) for toleration in tolerations) for taint in taints if taint.effect in _KEEPS_OUT
+    )
+
+
+def waiting_for(rooms: Sequence[LenderRoom], pending: Iterable[PodView]) -> KubeAmount:
+    """Sum the requests of the pods that wait and that one of *rooms* could hold if it were empty.
+
+    Size, node selector and an affinity to one node count; a pod that no lender could ever take isn't waiting for one.
+    """
+    answers: dict[tuple[object, ...], bool] = {}
+    total = ZERO
+    for pod in pending:
+        asked = pod.requests
+        key = (
+            tuple(sorted(pod.node_selector.items())),
+            pod.only_node,
+            asked.cpu_millicores,
+            asked.memory_mib,
+            tuple(sorted(asked.extended.items())),
+        )
+        if key not in answers:
+            answers[key] = any(_could_hold(room.node, pod) for room in rooms)
+        if answers[key]:
+            total = total + asked
+    return total
+
+
+def _could_hold(node: NodeView, pod: PodView) -> bool:
+    has, asked = node.allocatable, pod.requests
+    return (
+        pod.only_node in (None, node.name)
+        and pod.node_selector.items() <= node.labels.items()
+        and asked.cpu_millicores <= has.cpu_millicores
+        and asked.memory_mib <= has.memory_mib
+        and all(count <= has.extended.get(name, 0) for name, count in asked.extended.items())
     )

@@ -52,6 +52,8 @@ def parse_pod(pod: Mapping[str, Any], *, home: str) -> PodView:
         labels=_shared(tuple(labels.items())),
         annotations=_own(meta.get("annotations") or NO_WORDS) if is_claimed else NO_WORDS,
         requests=pod_requests(pod),
+        node_selector=_shared(tuple(spec["nodeSelector"].items())) if spec.get("nodeSelector") else NO_WORDS,
+        only_node=_only_node(spec),
         priority=spec.get("priority") or 0,
         ip=status.get("podIP"),
         is_ready=any(c["type"] == "Ready" and c["status"] == "True" for c in conditions),
@@ -74,6 +76,18 @@ def _allocatable(raw: Mapping[str, str]) -> KubeAmount:
         ephemeral_mib=quantity.mib_down(raw.get("ephemeral-storage", "0")),
         extended=MappingProxyType({name: count for name, count in extended.items() if count}),
     )
+
+
+def _only_node(spec: Mapping[str, Any]) -> str | None:
+    """Return the node that a pod's required affinity names, if it names one."""
+    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ) or {}
+    terms = required.get("nodeSelectorTerms") or ()
+    fields = [entry for term in terms for entry in term.get("matchFields") or ()]
+    if len(terms) != 1 or len(fields) != 1 or len(fields[0].get("values") or ()) != 1:
+        return None
+    return str(fields[0]["values"][0])
 
 
 def _taint(raw: Mapping[str, Any]) -> Taint:

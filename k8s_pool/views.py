@@ -72,6 +72,9 @@ class PodView:
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Tidebridge's own and `koordinator.sh/eviction-priority` only."""
     requests: KubeAmount = ZERO
+    node_selector: Mapping[str, str] = field(default_factory=dict, hash=False)
+    only_node: str | None = None
+    """The one node that its required affinity names, as a DaemonSet's pods have it."""
     priority: int = 0
     ip: str | None = None
     is_ready: bool = False

@@ -6,17 +6,20 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from bridge.adapters.convert import room_of, shape_from_text
 from bridge.core.actions import CreatePod, DeletePod
 from bridge.core.reasons import LenderRefusal
-from bridge.core.resources import NOTHING
+from bridge.core.resources import NOTHING, Room
 from bridge.core.snapshot import ElasticPod, KubeFacts, Lender, PodPhase, Promise
 from bridge.ports import Clock, Denied, Rejected, Stale, Unavailable
 from k8s_pool import (
+    ZERO,
     AlreadyExists,
     FleetView,
     Forbidden,
+    KubeAmount,
     KubePool,
     KubeUnavailable,
     LenderRoom,
@@ -26,7 +29,9 @@ from k8s_pool import (
     Refused,
     lenders,
     pod_name,
+    pod_requests,
     render,
+    waiting_for,
 )
 
 LENDER = "tidebridge.dev/lender"
@@ -35,6 +40,23 @@ SHAPE = "tidebridge.dev/shape"
 RETRYING_FOR_S = 15.0
 """A view whose watch is broken is trusted this long; a healthy but silent watch much longer."""
 SILENT_FOR_S = 180.0
+
+
+def template_extra(template: PodTemplate) -> Room:
+    """Say what a template's pods request beside the NodeManager's container: sidecars, init containers, overhead."""
+    own = KubeAmount(cpu_millicores=1_000_000, memory_mib=100_000_000)
+    order = PodOrder(
+        pool="any",
+        promise="any",
+        node="any",
+        vcores=1,
+        nm_memory_mib=1,
+        cpu_request_millicores=own.cpu_millicores,
+        memory_request_mib=own.memory_mib,
+        deadline_at=datetime(2000, 1, 1, tzinfo=UTC),
+        active_deadline_s=1,
+    )
+    return room_of(pod_requests(render(template, order)) - own)
 
 
 class KubeCluster:
@@ -60,6 +82,8 @@ class KubeCluster:
         self._node_selector = node_selector
         self._priority_class = priority_class
         self._env = env
+        self._ephemeral_mib = pod_requests(template.body).ephemeral_mib
+        self._extra = template_extra(template)
 
     def observe(self) -> KubeFacts:
         """Read lenders and pods; see ``bridge.ports.Kube``."""
@@ -68,26 +92,33 @@ class KubeCluster:
         refuse_stale(view)
         rooms = lenders(view, node_selector=self._node_selector, tolerations=self._template.tolerations)
         ours = tuple(pod for pod in view.elastic if pod.pool == self._pool)
-        elastic_by_node = Counter(pod.node for pod in view.elastic if not pod.phase.is_terminal)
+        others = tuple(pod for pod in view.elastic if pod.pool != self._pool and not pod.phase.is_terminal)
+        elsewhere = _requests_by_lender(others)
+        own_by_node = Counter(pod.node for pod in ours if not pod.phase.is_terminal)
         return KubeFacts(
-            lenders=tuple(_lender(room, elastic_by_node[room.node.name]) for room in rooms),
+            lenders=tuple(
+                _lender(room, own_by_node[room.node.name], elsewhere.get(room.node.name, ZERO), self._ephemeral_mib)
+                for room in rooms
+            ),
             pods=tuple(_pod(pod) for pod in sorted(ours, key=lambda pod: pod.name)),
-            online_waiting=room_of(view.pending_requests),
+            online_waiting=room_of(waiting_for(rooms, view.pending)),
             impostors=tuple(sorted(pod.name for pod in view.impostors if pod.pool == self._pool)),
+            other_addresses=frozenset(pod.ip for pod in others if pod.ip is not None),
         )
 
     def create(self, act: CreatePod, promise: Promise) -> None:
         """Make a promise's pod; see ``bridge.ports.Kube``."""
         if promise.deadline is None:
             raise Rejected(f"promise {promise.id} has no deadline")
+        own = act.requests - self._extra
         order = PodOrder(
             pool=self._pool,
             promise=act.promise_id,
             node=act.lender,
             vcores=act.shape.vcores,
             nm_memory_mib=act.shape.memory_mib,
-            cpu_request_millicores=act.requests.cpu_millicores,
-            memory_request_mib=act.requests.memory_mib,
+            cpu_request_millicores=own.cpu_millicores,
+            memory_request_mib=own.memory_mib,
             node_label=act.label or "",
             env=self._env,
             deadline_at=promise.deadline,
@@ -125,12 +156,26 @@ def refuse_stale(view: FleetView) -> None:
         )
 
 
-def _lender(room: LenderRoom, elastic: int) -> Lender:
+def _requests_by_lender(pods: tuple[PodView, ...]) -> Mapping[str, KubeAmount]:
+    """Sum what other pools' pods ask for, by the lender that they are on or made for."""
+    found: dict[str, KubeAmount] = {}
+    for pod in pods:
+        lender = pod.node or pod.annotations.get(LENDER, "")
+        found[lender] = found.get(lender, ZERO) + pod.requests
+    return found
+
+
+def _lender(room: LenderRoom, own: int, elsewhere: KubeAmount, ephemeral_mib: int) -> Lender:
+    slots = room.pod_slots_left + own
+    if ephemeral_mib > 0 and room.allocatable.ephemeral_mib > 0:
+        left = room.allocatable.ephemeral_mib - room.online.ephemeral_mib - elsewhere.ephemeral_mib
+        slots = min(slots, max(0, left) // ephemeral_mib)
     return Lender(
         name=room.node.name,
         allocatable=room_of(room.allocatable),
         online=room_of(room.online),
-        pod_slots=room.pod_slots_left + elastic,
+        pod_slots=slots,
+        elsewhere=room_of(elsewhere),
         refusal=None if room.refusal is None else LenderRefusal(room.refusal.value),
     )
 

@@ -49,8 +49,8 @@ class YarnCluster:
             nodes = self._client.nodes(_USABLE)
             apps = self._client.apps((AppState.ACCEPTED, AppState.RUNNING), deselects=_UNREAD)
             label_by_host = self._label_by_host()
-            labels = frozenset(label.name for label in self._client.labels())
-            if self._minimum is None:
+            labels = frozenset(label.name for label in self._client.labels() if not label.exclusive)
+            if self._minimum is None or before.started_at != self._started_at:
                 self._minimum = resources_of(self._client.minimum_allocation())
             info = self._client.cluster_info()
             is_settling = self._is_settling(info) or info.started_at != before.started_at
@@ -92,7 +92,7 @@ class YarnCluster:
         if info.started_at != self._started_at:
             is_first_look = self._started_at is None
             self._started_at = info.started_at
-            since = info.started_at if is_first_look else now
+            since = min(info.started_at, now) if is_first_look else now
             self._settled_at = since + self._settle
         return self._settled_at is not None and now < self._settled_at
 

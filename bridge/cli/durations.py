@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-_FORM = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_FORM = re.compile(r"(?:(\d{1,12})d)?(?:(\d{1,12})h)?(?:(\d{1,12})m)?(?:(\d{1,12})s)?")
+_LONGEST = timedelta(days=366)
 
 
 class Duration(click.ParamType[timedelta]):
-    """A duration above zero."""
+    """A duration above zero, of a year at most."""
 
     name = "duration"
 
@@ -25,4 +26,7 @@ class Duration(click.ParamType[timedelta]):
         if not any(numbers):
             self.fail(f"{value!r} is not a duration; write one such as 90s, 45m, 1h30m or 2d", param, ctx)
         days, hours, minutes, seconds = numbers
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        length_s = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+        if length_s > _LONGEST.total_seconds():
+            self.fail(f"{value!r} is longer than {_LONGEST.days} days; write {_LONGEST.days}d or less", param, ctx)
+        return timedelta(seconds=length_s)

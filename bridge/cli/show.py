@@ -131,6 +131,9 @@ def _facts(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "used", "", used
     if entry["paused_until"] is not None:
         yield "paused", "yellow", f"until {words.moment(entry['paused_until'])}"
+    for node in entry["overdue"]:
+        late = f"{node['id']} on {node['lender']} was due back by {words.moment(node['deadline'])}, is {node['state']}"
+        yield "overdue", "red", late
     for part, why in entry["gaps"].items():
         yield "unknown", "red", f"{part}: {why}"
     for name in entry["impostors"]:

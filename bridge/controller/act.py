@@ -22,7 +22,7 @@ from bridge.core.actions import (
     UnmapLabel,
 )
 from bridge.core.snapshot import Promise
-from bridge.ports import JournalUnavailable, PortError
+from bridge.ports import JournalUnavailable, PortError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +47,10 @@ class Outcome:
 
 def act(plan: Plan, pool: Pool, tick_id: str) -> tuple[Outcome, ...]:
     """Do the steps of a plan one by one."""
-    outcomes = [*_write_moves(plan, pool)]
+    acting = _Acting(pool)
+    outcomes = [*acting.write_first(plan)]
     for step in plan.acts:
-        outcome = _do(step, pool)
+        outcome = acting.do(step)
         outcomes.append(outcome)
         log.info("act tick_id=%s %s result=%s%s", tick_id, describe(step), outcome.result, _error_field(outcome))
     return tuple(outcomes)
@@ -80,26 +81,61 @@ def describe(step: Step) -> str:
     return " ".join([*words, f"reason={step.reason}"])
 
 
-def _write_moves(plan: Plan, pool: Pool) -> tuple[Outcome, ...]:
-    """Write down what was seen, in one go: no side effect follows from it."""
-    promises = tuple(step.promise for step in plan.moves if step.promise is not None)
-    error = _save(pool, *promises)
-    result = Result.DONE if error is None else Result.NOT_WRITTEN
-    return tuple(Outcome(step=step, result=result, error=error) for step in plan.moves)
+class _Acting:
+    """One tick's acting. Who didn't answer once isn't asked again: each wait would make the steps after it late."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._silent: set[str] = set()
+        self._unwritten: str | None = None
+        """Why the journal could not be written; None while it could."""
+
+    def write_first(self, plan: Plan) -> tuple[Outcome, ...]:
+        """Write in one go what was seen, and what every step that gives back stands for; return the moves' outcomes.
+
+        All steps of one node write the same, and no step that lends more comes before one that gives back.
+        """
+        self._unwritten = self._save(*(step.promise for step in plan.steps if not step.grows))
+        result = Result.DONE if self._unwritten is None else Result.NOT_WRITTEN
+        return tuple(
+            Outcome(step=step, result=result, error=self._unwritten if step.promise is not None else None)
+            for step in plan.moves
+        )
+
+    def do(self, step: Step) -> Outcome:
+        """Write a promise that lends more, do the act, and write what its success changes."""
+        system = _system(step.act)
+        if system in self._silent:
+            error = f"not tried: the {system} didn't answer earlier in this tick"
+            return Outcome(step=step, result=Result.FAILED, error=error)
+        if step.grows and self._save(step.promise) is not None:
+            return Outcome(step=step, result=Result.NOT_WRITTEN, error=self._unwritten)
+        try:
+            _call(step.act, step.promise, self._pool)
+        except PortError as failure:
+            if isinstance(failure, Unavailable):
+                self._silent.add(system)
+            return Outcome(step=step, result=Result.FAILED, error=str(failure))
+        return Outcome(step=step, result=Result.DONE, error=self._save(step.done) or self._missing(step))
+
+    def _missing(self, step: Step) -> str | None:
+        """Say why a step's promise isn't in the journal, if it should be."""
+        return None if step.promise is None else self._unwritten
+
+    def _save(self, *promises: Promise | None) -> str | None:
+        """Write promises, unless writing has failed in this tick already; return what went wrong."""
+        known = {promise.id: promise for promise in promises if promise is not None}
+        if known and self._unwritten is None:
+            try:
+                self._pool.journal.save(*known.values())
+            except JournalUnavailable as error:
+                self._unwritten = str(error)
+        return self._unwritten if known else None
 
 
-def _do(step: Step, pool: Pool) -> Outcome:
-    """Write the promise, do the act, and write what its success changes."""
-    error = None if step.promise is None else _save(pool, step.promise)
-    if error is not None and step.grows:
-        return Outcome(step=step, result=Result.NOT_WRITTEN, error=error)
-    try:
-        _call(step.act, step.promise, pool)
-    except PortError as failure:
-        return Outcome(step=step, result=Result.FAILED, error=str(failure))
-    if step.done is not None:
-        error = _save(pool, step.done)
-    return Outcome(step=step, result=Result.DONE, error=error)
+def _system(act: Act | None) -> str:
+    """Name the system that an act is for."""
+    return "API server" if isinstance(act, CreatePod | DeletePod) else "ResourceManager"
 
 
 def _call(act: Act | None, promise: Promise | None, pool: Pool) -> None:
@@ -119,17 +155,6 @@ def _call(act: Act | None, promise: Promise | None, pool: Pool) -> None:
             pool.yarn.map_label(host, None)
         case _:
             return
-
-
-def _save(pool: Pool, *promises: Promise) -> str | None:
-    """Write promises; return what went wrong."""
-    if not promises:
-        return None
-    try:
-        pool.journal.save(*promises)
-    except JournalUnavailable as error:
-        return str(error)
-    return None
 
 
 def _error_field(outcome: Outcome) -> str:

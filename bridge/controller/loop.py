@@ -1,15 +1,16 @@
-"""Ticks every pool in turn, on a period and at the windows' edges, until it is told to stop.
+"""Ticks every pool, on a period and at the windows' edges, until it is told to stop.
 
-APScheduler only wakes a tick: what a tick does follows from the time it reads itself, so a late or doubled firing
-changes nothing.
+APScheduler only wakes a tick earlier: the period is of the monotonic clock, which nobody sets back. What a tick does
+follows from the time it reads itself, so a late or doubled firing changes nothing.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
-from datetime import timedelta
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -24,51 +25,74 @@ _EDGE_HORIZON = timedelta(hours=26)
 
 
 class Loop:
-    """The running controller. One thread ticks the pools in turn; one that breaks leaves the others alone."""
+    """The running controller. Each pool has a thread of its own; one that breaks or waits leaves the others alone."""
 
     def __init__(self, pools: Sequence[Pool], *, period: timedelta, keep: timedelta) -> None:
         """Tick *pools* every *period*; forget what is older than *keep*."""
         self._pools = pools
         self._period = period
         self._keep = keep
-        self._wake = threading.Event()
+        self._wakes = [threading.Event() for _ in pools]
         self._stop = threading.Event()
-        self._advice: dict[str, str | None] = {}
 
     def run(self) -> None:
         """Tick until ``stop`` is called."""
         scheduler = BackgroundScheduler(timezone="UTC")
-        scheduler.add_job(self._wake.set, "interval", seconds=self._period.total_seconds(), coalesce=True)
-        scheduler.add_job(lambda: self._look_after(scheduler), "interval", hours=24, coalesce=True)
-        self._look_after(scheduler)
+        scheduler.add_job(
+            lambda: self._look_after(scheduler),
+            "interval",
+            hours=24,
+            next_run_time=datetime.now(UTC),
+            coalesce=True,
+            misfire_grace_time=None,
+        )
         scheduler.start()
+        threads = [
+            threading.Thread(target=self._follow, args=turn, name=f"pool {turn[0].name}", daemon=True)
+            for turn in self._turns()
+        ]
         try:
-            while not self._stop.is_set():
-                self._wake.clear()
-                self.tick_all()
-                self._wake.wait()
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         finally:
+            self.stop()
             scheduler.shutdown(wait=False)
 
     def stop(self) -> None:
-        """End after the tick that is under way."""
+        """End after the ticks that are under way."""
         self._stop.set()
-        self._wake.set()
+        for wake in self._wakes:
+            wake.set()
 
-    def tick_all(self) -> None:
-        """Tick every pool once."""
-        for pool in self._pools:
-            self._tick(pool)
+    def _turns(self) -> Iterator[tuple[Pool, threading.Event]]:
+        """Give each pool with what wakes it."""
+        return zip(self._pools, self._wakes, strict=True)
 
-    def _tick(self, pool: Pool) -> None:
-        """Tick one pool. The one place that catches everything: a fault is written down, the next tick is fresh."""
+    def _follow(self, pool: Pool, wake: threading.Event) -> None:
+        """Tick one pool, again and again."""
+        told: str | None = None
+        while not self._stop.is_set():
+            due_s = time.monotonic() + self._period.total_seconds()
+            told = self._tick(pool, told)
+            wake.wait(max(0.0, due_s - time.monotonic()))
+            # After the wait and before the look at _stop, or a stop during the tick would wait for the next one.
+            wake.clear()
+
+    def _tick(self, pool: Pool, told: str | None) -> str | None:
+        """Tick one pool whose last advice was *told*; return the new one.
+
+        The one place that catches everything: a fault is written down, the next tick is fresh.
+        """
         try:
-            ticked = tick(pool, self._advice.get(pool.name))
-            self._advice[pool.name] = advice(ticked.planned.plan)
+            ticked = tick(pool, told)
             if ticked.took_ms > self._period.total_seconds() * 1000:
                 log.warning("tick.late tick_id=%s pool=%s took_ms=%d", ticked.id, pool.name, ticked.took_ms)
+            return advice(ticked.planned.plan)
         except Exception:
             log.exception("tick.crashed pool=%s", pool.name)
+            return told
 
     def _look_after(self, scheduler: BackgroundScheduler) -> None:
         """Do once a day what needs no tick."""
@@ -81,7 +105,7 @@ class Loop:
 
     def _plan_edges(self, scheduler: BackgroundScheduler) -> None:
         """Wake a tick at every edge of a window, and at the start of each lead and tail."""
-        for pool in self._pools:
+        for pool, wake in self._turns():
             now = pool.clock.now()
             for span in pool.windows(now):
                 edges = {
@@ -94,7 +118,7 @@ class Loop:
                 for edge in edges:
                     if now < edge < now + _EDGE_HORIZON:
                         scheduler.add_job(
-                            self._wake.set,
+                            wake.set,
                             "date",
                             run_date=edge,
                             id=f"{pool.name} {edge.isoformat()}",

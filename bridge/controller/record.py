@@ -46,6 +46,9 @@ def sections(planned: Planned, outcomes: tuple[Outcome, ...]) -> Mapping[str, An
         "load": load(decision),
         "decided": decided(decision),
         "nodes": [node(entry) for entry in decision.nodes],
+        "overdue": [
+            {key: value for key, value in node(entry).items() if key in _OVERDUE} for entry in overdue(planned)
+        ],
         "plan": [step(entry) for entry in planned.plan.acts],
         "moves": [step(entry) for entry in planned.plan.moves],
         "refused": [refusal(entry) for entry in planned.plan.refusals],
@@ -93,6 +96,7 @@ def lenders(snapshot: Snapshot, decision: Decision) -> list[dict[str, Any]]:
             "name": lender.name,
             "allocatable": plain(lender.allocatable),
             "online": plain(lender.online),
+            "other_pools": plain(lender.elsewhere),
             "room": plain(by_lender[lender.name].room),
             "nodes_fit": by_lender[lender.name].nodes,
             "nodes_held": held[lender.name],
@@ -168,6 +172,24 @@ def node(entry: ElasticNode) -> dict[str, Any]:
     }
 
 
+def overdue(planned: Planned) -> tuple[ElasticNode, ...]:
+    """Find the nodes whose deadline has passed and whose room isn't known to be free.
+
+    A pod that has ended holds no room; one that could not be looked for may.
+    """
+    return tuple(
+        entry
+        for entry in planned.decision.nodes
+        if entry.promise.deadline is not None and entry.promise.deadline < planned.snapshot.at and _may_hold_room(entry)
+    )
+
+
+def _may_hold_room(entry: ElasticNode) -> bool:
+    if isinstance(entry.pod, ElasticPod):
+        return not entry.pod.phase.is_over
+    return isinstance(entry.pod, Gap) and entry.state not in {State.REQUESTED, State.GONE}
+
+
 def step(step: Step) -> dict[str, Any]:
     """Describe a step: what is done, to what, and why."""
     described: dict[str, Any] = {
@@ -207,6 +229,7 @@ def advice(plan: Plan) -> str | None:
     return f"would {', '.join(f'{name} {count}' for name, count in sorted(counts.items()))} ({reasons})"
 
 
+_OVERDUE = frozenset({"id", "lender", "deadline", "state"})
 _SNAKE = {
     "CreatePod": "create_pod",
     "ResizeNode": "resize_node",

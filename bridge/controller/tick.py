@@ -12,9 +12,10 @@ from bridge.controller.act import Outcome, act
 from bridge.controller.collector import kept_out
 from bridge.controller.observe import Observation, observe
 from bridge.controller.pool import Mode, Pool
-from bridge.controller.record import Planned, advice, sections
+from bridge.controller.record import Planned, advice, overdue, sections
 from bridge.core.check import check
 from bridge.core.decide import decide
+from bridge.core.nodes import ElasticNode
 from bridge.core.plan import plan
 from bridge.core.reasons import Gap
 from bridge.ports import PortError, TickRecord
@@ -96,9 +97,26 @@ def _record(pool: Pool, ticked: Ticked) -> None:
     log.info("tick.done %s", " ".join(f"{key}={value}" for key, value in fields.items()))
     for part, words in planned.gaps.items():
         log.warning("gap tick_id=%s pool=%s part=%s error=%r", ticked.id, pool.name, part, words)
+    for late in overdue(planned):
+        _say_missed(ticked, late)
     # What could not be read isn't written over.
     memory = None if isinstance(planned.snapshot.promises, Gap) else planned.decision.memory
     try:
         pool.journal.record(record, memory)
     except PortError as error:
         log.warning("record.failed tick_id=%s pool=%s error=%r", ticked.id, pool.name, str(error))
+
+
+def _say_missed(ticked: Ticked, late: ElasticNode) -> None:
+    """Leave a line in the log for a promise that isn't kept."""
+    promise, at = late.promise, ticked.planned.snapshot.at
+    late_s = 0.0 if promise.deadline is None else (at - promise.deadline).total_seconds()
+    log.warning(
+        "deadline.missed tick_id=%s pool=%s promise=%s lender=%s state=%s late_s=%.0f",
+        ticked.id,
+        promise.pool,
+        promise.id,
+        promise.lender,
+        promise.state,
+        late_s,
+    )

@@ -52,6 +52,7 @@ def status(record: TickRecord | None, memory: Memory, pool: str, at: datetime) -
         "containers": load["containers"] if is_use_seen else None,
         "nodes_by_state": load["nodes_by_state"],
         "nodes": sections["nodes"],
+        "overdue": sections.get("overdue", []),
         "failed": [entry for entry in sections["done"] if entry["error"] is not None],
         "impostors": kube["impostors"] if is_lent_seen else [],
     }

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeGuard
 
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.offer import LenderOffer, Offer
-from bridge.core.reasons import Gap, Reason
+from bridge.core.reasons import Gap, LenderRefusal, Reason
 from bridge.core.resources import NO_ROOM
 from bridge.core.size import Size
 from bridge.core.snapshot import Snapshot
@@ -96,13 +97,17 @@ def _not_later(entry: Return, deadline: datetime | None) -> Return:
 
 
 def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> list[Return]:
-    """What its own deadline calls back, whatever the windows say by now."""
+    """What its own deadline calls back, whatever the windows say by now.
+
+    Windows that never close are seen two days ahead, and a pod lives no longer than it was promised.
+    """
+    lead = max([snapshot.policy.notice, *(span.lead for span in snapshot.windows)])
     return [
         Return(node_id=node.id, deadline=node.promise.deadline, reason=Reason.WINDOW_ENDS)
         for node in nodes
         if node.promise.deadline is not None
         and node.state not in {State.GONE, State.DELETING}
-        and snapshot.at >= node.promise.deadline - snapshot.policy.notice
+        and snapshot.at >= node.promise.deadline - lead
     ]
 
 
@@ -123,7 +128,8 @@ def _window(
         return _called(holding[: max(0, len(holding) - lasting)], allowed.back_by, Reason.WINDOW_ENDS)
     if isinstance(offer, Gap):
         return []
-    holding = _holding(nodes, returns, soon)
+    # What is on a lender that can't be read now isn't counted against the others, nor called back for it.
+    holding = [node for node in _holding(nodes, returns, soon) if _is_known(offer.by_lender.get(node.promise.lender))]
     return _called(holding[: max(0, len(holding) - offer.nodes)], soon, Reason.KUBERNETES_NEEDS_ROOM)
 
 
@@ -140,11 +146,18 @@ def _lenders(
     found = []
     for lender, holding in by_lender.items():
         entry = offer.by_lender.get(lender)
-        if entry is None or entry.must_empty:
+        if not _is_known(entry):
+            continue
+        if entry.must_empty:
             found += _called(holding, soon, Reason.LENDER_REFUSES)
         else:
             found += _called(_over(holding, entry), soon, Reason.KUBERNETES_NEEDS_ROOM)
     return found
+
+
+def _is_known(entry: LenderOffer | None) -> TypeGuard[LenderOffer]:
+    """Say whether a lender says what it has. One that vanished, or says nothing, lends no more, and that is all."""
+    return entry is not None and entry.refusal is not LenderRefusal.UNKNOWN_ROLE
 
 
 def _over(holding: list[ElasticNode], entry: LenderOffer) -> list[ElasticNode]:

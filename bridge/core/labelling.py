@@ -24,12 +24,13 @@ def label_steps(snapshot: Snapshot, decision: Decision) -> Iterator[Step]:
     in_use = Counter(
         node.pod.ip for node in decision.nodes if isinstance(node.pod, ElasticPod) and node.state is not State.GONE
     )
+    elsewhere = frozenset() if isinstance(snapshot.kube, Gap) else snapshot.kube.other_addresses
     for node in decision.nodes:
         host = node.promise.label_host
         if node.state is not State.GONE or host is None:
             continue
         cleared = replace(node.promise, label_host=None)
-        if mapped.get(host) == label and not in_use[host]:
+        if mapped.get(host) == label and not in_use[host] and host not in elsewhere:
             yield Step(promise=node.promise, act=UnmapLabel(host=host), reason=Reason.ADDRESS_IS_FREE, done=cleared)
         else:
             yield Step(promise=cleared, act=None, reason=Reason.ADDRESS_IS_FREE)

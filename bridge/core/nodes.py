@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bridge.core.lifecycle import GROWING, State
+from bridge.core.lifecycle import State
 from bridge.core.reasons import Gap, Reason
-from bridge.core.resources import Resources, Shape
+from bridge.core.resources import Shape
 from bridge.core.snapshot import ElasticPod, KubeFacts, Promise, Snapshot, YarnFacts, YarnNode, YarnNodeState
 
 CLOCK_SKEW = timedelta(seconds=30)
@@ -196,7 +196,7 @@ def _with_pod(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] | N
     yarn, policy = snapshot.yarn, snapshot.policy
     age = snapshot.at - node.promise.since
     if node.state is State.STARTING:
-        if node.running is not None and node.running.state is not YarnNodeState.UNHEALTHY:
+        if node.running is not None and _is_fit(node.running, policy.label):
             return _registered(node.running, node.promise, snapshot)
         if age > policy.start_timeout and _is_sure(yarn):
             return State.DELETING, Reason.NEVER_SERVED
@@ -209,6 +209,11 @@ def _with_pod(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] | N
         ending = node.state in {State.FORCED, State.EMPTY}
         return (State.DELETING if ending else State.LOST), Reason.NODE_UNSEEN
     return None
+
+
+def _is_fit(running: YarnNode, label: str | None) -> bool:
+    """Say whether a node that registered may serve: healthy, and in the pool's partition."""
+    return running.state is not YarnNodeState.UNHEALTHY and label in (None, running.label)
 
 
 def _registered(running: YarnNode, promise: Promise, snapshot: Snapshot) -> tuple[State, Reason]:
@@ -225,12 +230,3 @@ def _registered(running: YarnNode, promise: Promise, snapshot: Snapshot) -> tupl
 def _is_sure(yarn: YarnFacts | Gap) -> bool:
     """Say whether what the ResourceManager doesn't list is really not there."""
     return not isinstance(yarn, Gap) and not yarn.is_settling
-
-
-def lent(nodes: tuple[ElasticNode, ...]) -> Resources:
-    """Sum the YARN shapes of all nodes that hold room of a lender now."""
-    total = Resources(vcores=0, memory_mib=0)
-    for node in nodes:
-        if isinstance(node.pod, ElasticPod) or (isinstance(node.pod, Gap) and node.state not in GROWING):
-            total = total + node.promise.shape.yarn
-    return total

@@ -98,17 +98,20 @@ def _ceiling(
 ) -> tuple[int, Limit]:
     """Bound what may be made anew.
 
-    A lender that refuses, pods that wait, an ending window and a pause hold growth, but take nothing back.
+    A lender that refuses, pods that wait, an ending window, a label that the ResourceManager doesn't know yet and a
+    pause hold growth, but take nothing back.
     """
     policy, shape = snapshot.policy, snapshot.policy.shape.pod
     lending = [lender for lender in kube.lenders if lender.refusal is None]
     share = _sum(lender.allocatable for lender in lending).share(allowed.max_ratio)
     bounds = [(tightest.nodes, tightest.limit), (shape.times_in(share), Limit.WINDOW_RATIO)]
     if kube.online_waiting != NO_ROOM:
-        room = _sum(lender_room(lender, policy) for lender in kube.lenders) - policy.keep_free - kube.online_waiting
+        room = _sum(lender_room(lender, policy) for lender in lending) - policy.keep_free - kube.online_waiting
         bounds.append((shape.times_in(room.at_least_zero()), Limit.ONLINE_PODS_WAIT))
     if allowed.is_ending(snapshot.at):
         bounds.append((lasting, Limit.WINDOW_IS_ENDING))
+    if policy.label is not None and not isinstance(snapshot.yarn, Gap) and policy.label not in snapshot.yarn.labels:
+        bounds.append((0, Limit.LABEL_MISSING))
     if snapshot.pause is not None:
         bounds.append((0, Limit.PAUSED))
     return min(bounds, key=lambda bound: bound[0])
@@ -128,8 +131,8 @@ def lender_offer(lender: Lender, policy: PoolPolicy) -> LenderOffer:
 
 
 def lender_room(lender: Lender, policy: PoolPolicy) -> Room:
-    """Compute one lender's room: allocatable less margin less what isn't elastic, rounded down."""
-    return (lender.allocatable.share(1 - policy.margin_ratio) - lender.online).at_least_zero()
+    """Compute one lender's room: allocatable less margin, online pods and other pools' elastic pods, rounded down."""
+    return (lender.allocatable.share(1 - policy.margin_ratio) - lender.online - lender.elsewhere).at_least_zero()
 
 
 def _sum(amounts: Iterable[Room]) -> Room:

@@ -6,7 +6,10 @@ from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
 from bridge.core.size import Size
-from bridge.core.snapshot import Memory, Snapshot, Taken
+from bridge.core.snapshot import LeftAlone, Memory, Snapshot
+
+FAILED_COOL_DOWNS = 5
+"""How many of the pool's cool-downs a lender is left alone on which a pod never served."""
 
 
 def remember(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], size: Size) -> Memory:
@@ -16,23 +19,24 @@ def remember(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], size: Size) -> 
         waiting=None if isinstance(snapshot.yarn, Gap) else snapshot.yarn.waiting,
         surplus_since=size.surplus_since,
         failed_start_at=snapshot.at if failed_start else snapshot.memory.failed_start_at,
-        taken=_taken(snapshot, nodes),
+        left_alone=_left_alone(snapshot, nodes),
     )
 
 
 def lenders_left_alone(snapshot: Snapshot) -> frozenset[str]:
-    """Name the lenders from which somebody else took a pod a short while ago."""
-    cool_down = snapshot.policy.cool_down
-    return frozenset(entry.lender for entry in snapshot.memory.taken if snapshot.at - entry.at < cool_down)
+    """Name the lenders that get no new pod now."""
+    return frozenset(entry.lender for entry in snapshot.memory.left_alone if snapshot.at < entry.until)
 
 
-def _taken(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> tuple[Taken, ...]:
-    """Remember whom not to fight, each lender once, until the cool-down is over."""
-    at_by_lender = {
-        entry.lender: entry.at for entry in snapshot.memory.taken if snapshot.at - entry.at < snapshot.policy.cool_down
-    }
-    at_by_lender |= {node.promise.lender: snapshot.at for node in nodes if _was_just_taken(node)}
-    return tuple(Taken(lender=lender, at=at_by_lender[lender]) for lender in sorted(at_by_lender))
+def _left_alone(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> tuple[LeftAlone, ...]:
+    """Remember whom not to fight, and where pods fail, so that another lender has its turn."""
+    until = {entry.lender: entry.until for entry in snapshot.memory.left_alone if snapshot.at < entry.until}
+    for node in nodes:
+        if _was_just_taken(node):
+            until[node.promise.lender] = snapshot.at + snapshot.policy.cool_down
+        if _has_just_failed(node):
+            until[node.promise.lender] = snapshot.at + FAILED_COOL_DOWNS * snapshot.policy.cool_down
+    return tuple(LeftAlone(lender=lender, until=until[lender]) for lender in sorted(until))
 
 
 def _was_just_taken(node: ElasticNode) -> bool:

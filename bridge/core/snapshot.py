@@ -91,7 +91,9 @@ class Lender:
     online: Room
     """Requests of all pods on it that aren't elastic."""
     pod_slots: int
-    """How many elastic pods fit by count, those that are there included."""
+    """How many of the pool's pods fit by count and by ephemeral storage, those that are there included."""
+    elsewhere: Room = NO_ROOM
+    """Requests of other pools' elastic pods on it."""
     refusal: LenderRefusal | None = None
 
 
@@ -126,6 +128,8 @@ class KubeFacts:
     """Requests of pods that aren't elastic and wait for a node."""
     impostors: tuple[str, ...] = ()
     """Names of pods that carry this pool's labels but that nobody here made."""
+    other_addresses: frozenset[str] = frozenset()
+    """Addresses of other pools' elastic pods."""
 
 
 class YarnNodeState(StrEnum):
@@ -232,11 +236,14 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """Somebody else took a pod of ours from this lender: an operator, or Kubernetes for an online pod."""
+class LeftAlone:
+    """A lender that gets no new pod for a while.
+
+    Somebody else took one from it (an operator, or Kubernetes for an online pod), or one never served there.
+    """
 
     lender: str
-    at: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,8 +256,7 @@ class Memory:
     """Since when there have been more nodes than wanted."""
     failed_start_at: datetime | None = None
     """When a pod last failed to serve."""
-    taken: tuple[Taken, ...] = ()
-    """Lenders that get no new pod for a while: whoever took the last one isn't fought."""
+    left_alone: tuple[LeftAlone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

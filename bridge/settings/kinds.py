@@ -101,9 +101,14 @@ def _yarn_label(written: str) -> str:
     return written
 
 
-Count = Annotated[int, Field(strict=True, ge=0)]
-Positive = Annotated[int, Field(strict=True, gt=0)]
-Seconds = Annotated[float, Field(strict=True, gt=0)]
+_MOST = 10**9
+"""Beyond any fleet, and within a database's integers."""
+YEAR_S = 366 * 24 * 3600
+
+Count = Annotated[int, Field(strict=True, ge=0, le=_MOST)]
+Positive = Annotated[int, Field(strict=True, gt=0, le=_MOST)]
+Seconds = Annotated[float, Field(strict=True, gt=0, le=YEAR_S)]
+WholeSeconds = Annotated[int, Field(strict=True, ge=0, le=YEAR_S)]
 Ratio = Annotated[float, Field(strict=True, ge=0, le=1)]
 Text = Annotated[str, Field(min_length=1)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]

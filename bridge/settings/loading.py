@@ -65,21 +65,24 @@ def parse(values: Any, *, file: Path, problems: tuple[Problem, ...] = ()) -> Set
 
 def _around(values: Any, directory: Path) -> Around:
     """Gather what settings refer to, from values that may still be wrong."""
-    bare = Around(directory=directory, clusters=frozenset(_named(_part(_part(values, "yarn"), "clusters"))))
     tick_s = _part(values, "tick_s")
     is_number = isinstance(tick_s, int | float) and not isinstance(tick_s, bool) and 0 < tick_s <= 300
-    default_s = Settings.model_fields["tick_s"].default
+    bare = Around(
+        directory=directory,
+        clusters=frozenset(_named(_part(_part(values, "yarn"), "clusters"))),
+        tick_s=tick_s if is_number else Settings.model_fields["tick_s"].default,
+    )
     pools = _named(_part(values, "pools"))
-    notices = {name: _notice(pool, bare, tick_s if is_number else default_s) for name, pool in pools.items()}
+    notices = {name: _notice(pool, bare) for name, pool in pools.items()}
     windows = _part(values, "windows")
     names = [_part(window, "name") for window in windows] if isinstance(windows, list) else []
     return replace(bare, notice_by_pool=notices, window_names=tuple(name for name in names if isinstance(name, str)))
 
 
-def _notice(values: Any, around: Around, tick_s: float) -> timedelta | None:
+def _notice(values: Any, around: Around) -> timedelta | None:
     """Return the notice of a pool, or None if the pool is wrong."""
     try:
-        return notice(Pool.model_validate(values, context=around), tick_s=tick_s)
+        return notice(Pool.model_validate(values, context=around), tick_s=around.tick_s)
     except ValidationError:
         return None
 
@@ -129,13 +132,15 @@ def _unknown_key(key: str) -> str:
 
 
 def _key(values: Any, location: tuple[int | str, ...]) -> str:
-    """Write pydantic's location as the file has it: without the names of a union's members and ``[key]``."""
+    """Write pydantic's location as the file has it, or would: without the names of a union's members and ``[key]``."""
     path, value, last = "", values, len(location) - 1
     for place, part in enumerate(location):
         if isinstance(part, int) and isinstance(value, list):
             path, value = f"{path}[{part}]", value[part]
-        elif isinstance(value, Mapping) and (part in value or place == last) and part != "[key]":
-            path, value = f"{path}.{part}" if path else str(part), value.get(part)
+        elif part == "[key]" or not isinstance(value, Mapping):
+            continue
+        elif part in value or place == last or part in _KNOWN_KEYS:
+            path, value = f"{path}.{part}" if path else str(part), value.get(part, {})
     return path
 
 

@@ -5,6 +5,7 @@ Unknown keys are refused. What a value refers to outside itself (files, names of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from bridge import packaged
 from bridge.settings.kinds import (
+    YEAR_S,
     Clock,
     Count,
     Cron,
@@ -27,6 +29,7 @@ from bridge.settings.kinds import (
     ResourceManager,
     Seconds,
     Text,
+    WholeSeconds,
     YarnLabel,
     ZoneName,
     longest_opening,
@@ -44,6 +47,8 @@ class Around:
     notice_by_pool: Mapping[str, timedelta | None] = field(default_factory=dict)
     """Every pool's name, and how long its forced step takes to free the room; None where the pool is wrong itself."""
     window_names: tuple[str, ...] = ()
+    tick_s: float = 10.0
+    """Between two ticks; the default where the setting is wrong itself."""
 
     @classmethod
     def of(cls, info: ValidationInfo) -> Around:
@@ -78,14 +83,16 @@ class Store(Section):
     """Where promises, pauses and ticks are kept."""
 
     url: str = Field(default="sqlite:///tidebridge.db", validate_default=True, repr=False)
-    """`sqlite:///FILE`, or `postgresql+psycopg://USER@HOST/DATABASE` for more than one replica.
+    """`sqlite:///FILE`, or `postgresql+psycopg://USER@HOST/DATABASE` for a shared or managed
+    database; one controller at a time in this version.
 
     SQLite by default, because it needs no server. A password is better kept out of the file: libpq reads PGPASSWORD
     and ~/.pgpass. It can't be switched off: without a journal nothing is lent.
     """
-    keep_days: Positive = 30
+    keep_days: int = Field(default=30, strict=True, ge=1, le=36500)
     """Days after which ticks, and elastic nodes that are gone, are forgotten. A month, so that a night can be compared
-    with the same weekday's before. It has no off; a large number keeps everything."""
+    with the same weekday's before. It has no off; 36500, the most, keeps
+    everything."""
 
     @field_validator("url")
     @classmethod
@@ -117,9 +124,9 @@ class Cluster(Section):
 
     resourcemanagers: tuple[ResourceManager, ...] = Field(min_length=1)
     """Web addresses, such as http://rm1:8088; all of them where the ResourceManager is highly available."""
-    vcores_per_core: float = Field(default=1.0, gt=0, strict=True)
+    vcores_per_core: float = Field(default=1.0, ge=0.001, le=1000, strict=True)
     """How many vcores a core counts for in this cluster. 1 by default: a vcore is a core. Set it to what the static
-    NodeManagers do (vcores / cores)."""
+    NodeManagers do (vcores / cores), 0.001 to 1000."""
     auth: Auth = Auth()
     """How to say who asks."""
     connect_timeout_s: Seconds = 3.0
@@ -179,7 +186,7 @@ class Lenders(Section):
     margin_ratio: Ratio = 0.1
     """Part of each lender's allocatable that is never lent (0 to 1). A tenth covers an online pod's start without
     waiting for a drain. 0 switches it off."""
-    keep_free_cores: float = Field(default=0.0, ge=0, strict=True)
+    keep_free_cores: float = Field(default=0.0, ge=0, le=1_000_000, strict=True)
     """Cores kept free over all lenders together; should cover what starts in one reaction (about a minute). 0, the
     default, leaves that to the margin."""
     keep_free_memory_mib: Count = 0
@@ -206,26 +213,38 @@ class Limits(Section):
 
     max_nodes: Count = 100
     """Elastic nodes at most. A bound on surprises; 0 stops new nodes, a number beyond the fleet switches it off."""
-    grow_per_tick: Positive = 10
-    """New nodes a tick at most. Up slowly: 10 pods are no burden on scheduler and registry. Raise it to switch off."""
-    cool_down_s: Count = 120
+    grow_per_tick: int = Field(default=10, strict=True, ge=1, le=1000)
+    """New nodes a tick at most. Up slowly: 10 pods are no burden on scheduler and registry. 1000 is
+    the most."""
+    cool_down_s: WholeSeconds = 120
     """Seconds of low demand until an idle node goes, and without growth after a failed start. Longer than the gap
     between two jobs of a chain; 0 switches it off."""
-    start_timeout_s: Positive = 180
+    start_timeout_s: WholeSeconds = Field(default=180, validate_default=True)
     """Seconds until a new pod must serve; then it is deleted. Covers pulling a cached image and registering. Raise it
-    for cold pulls; it has no off."""
-    lost_timeout_s: Positive = 120
-    """Seconds that the ResourceManager may not see a node before its pod is deleted. Longer than a failover; it has no
-    off, because capacity that nobody sees must go back."""
-    reclaim_s: Positive = 60
+    for cold pulls; at least two ticks, it has no off."""
+    lost_timeout_s: WholeSeconds = Field(default=120, validate_default=True)
+    """Seconds that the ResourceManager may not see a node before its pod is deleted. Longer than a failover, and
+    at least two ticks; it has no off, because capacity that nobody sees must go back."""
+    reclaim_s: int = Field(default=60, strict=True, gt=0, le=YEAR_S)
     """Seconds within which room that Kubernetes needs inside a window is given back; never less than the forced step
     takes (the tail). Shorter loses more work, longer keeps online pods waiting; it has no off."""
-    overcommit_timeout_s: Count = 10
+    overcommit_timeout_s: WholeSeconds = 10
     """Seconds between the forced step and the preemption of containers, which lets ApplicationMasters save their work.
     0 preempts at once."""
     grace_s: int = Field(default=10, strict=True, ge=1, le=15)
     """Seconds from SIGTERM to SIGKILL for the pod, 1 to 15: an online pod waits for them. 10 suffices with log
     aggregation on."""
+
+    @field_validator("start_timeout_s", "lost_timeout_s")
+    @classmethod
+    def _check_timeout(cls, timeout_s: int, info: ValidationInfo) -> int:
+        least_s = math.ceil(2 * Around.of(info).tick_s)
+        if timeout_s < least_s:
+            raise refusal(
+                "is shorter than two ticks, so a node would be given up that nobody could have seen in time",
+                f"set it to {least_s} or more, or lower tick_s",
+            )
+        return timeout_s
 
 
 class Pool(Section):
@@ -245,7 +264,7 @@ class Pool(Section):
     replaced."""
     priority_class: DnsLabel = "tidebridge-elastic"
     """The pods' PriorityClass: below -10 and never preempting. config/priorityclass.yaml makes the default one."""
-    limits: Limits = Limits()
+    limits: Limits = Field(default_factory=dict, validate_default=True)
     """How far and how fast it goes."""
 
     @field_validator("cluster")

@@ -94,11 +94,6 @@ class Pod:
         """Namespace and name."""
         return self.order.namespace, self.order.name
 
-    @property
-    def holds_room(self) -> bool:
-        """Say whether it counts on its node."""
-        return self.node is not None and not self.phase.is_over and not self.is_gone
-
 
 @dataclass(slots=True, eq=False)
 class KubeNode:

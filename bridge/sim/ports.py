@@ -162,7 +162,12 @@ class SimKube:
         with self._world.faults.around("kube.observe"):
             claimed = [pod for pod in kube.elastic.values() if pod.order.labels.get(POOL) == self._pool]
             claimed.sort(key=lambda pod: pod.order.name)
-            waiting = (pod.order.requests for pod in kube.pending if not pod.is_elastic)
+            whole = [node.allocatable for node in kube.nodes.values() if wanted <= node.labels.items()]
+            waiting = (
+                pod.order.requests
+                for pod in kube.pending
+                if not pod.is_elastic and any(pod.order.requests.fits_in(room) for room in whole)
+            )
             return KubeFacts(
                 lenders=tuple(self._lender(node) for node in kube.nodes.values() if wanted <= node.labels.items()),
                 pods=tuple(self._pod(pod) for pod in claimed if self._is_ours(pod)),

@@ -20,7 +20,7 @@ from bridge.sim.kube import KubeCluster
 from bridge.sim.load import Job
 from bridge.sim.nodes import NodeManager
 from bridge.sim.online import OnlineService, RunningService
-from bridge.sim.pods import KubeNode, Pod
+from bridge.sim.pods import Pod
 from bridge.sim.yarn import ResourceManager
 
 
@@ -191,8 +191,3 @@ class SimWorld:
             lent_core_s=self.accounts.lent_core_s + lent,
             online_short_core_s=self.accounts.online_short_core_s + short,
         )
-
-    def lent_vcores_in_use(self, node: KubeNode) -> int:
-        """Return the vcores that containers hold in the NodeManager pods of a Kubernetes node."""
-        managers = (self._nodemanager_by_pod.get(pod.uid) for pod in node.pods.values())
-        return sum(manager.used_vcores for manager in managers if manager is not None)

@@ -1,4 +1,4 @@
-"""The database behind ``bridge.ports.Journal``: SQLite by default, PostgreSQL where several replicas share it.
+"""The database behind ``bridge.ports.Journal``: SQLite by default, PostgreSQL where a server is to keep it.
 
 ORM classes, SQL and SQLAlchemy's exceptions stay inside.
 """

@@ -10,6 +10,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bridge.ports.errors import JournalUnavailable
 
+
+class SchemaMismatch(JournalUnavailable):
+    """The database answers, and its tables aren't this version's: waiting doesn't help."""
+
+
 UPGRADE = "run: tidebridge db upgrade"
 
 _REMEDY_BY_SIGN = {
@@ -32,6 +37,11 @@ _REMEDY_BY_BACKEND = {
 def unavailable(url: URL, why: str, remedy: str) -> JournalUnavailable:
     """Make the exception that says what's wrong with the database at *url*, and what to do."""
     return JournalUnavailable(f"the journal at {shown(url)}: {why} ({remedy})")
+
+
+def mismatch(url: URL, why: str, remedy: str) -> SchemaMismatch:
+    """Make the exception that says what's wrong with the tables at *url*, and what to do."""
+    return SchemaMismatch(str(unavailable(url, why, remedy)))
 
 
 def shown(url: URL) -> str:

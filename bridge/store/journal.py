@@ -19,7 +19,7 @@ from bridge.core.snapshot import Memory, Pause, Promise
 from bridge.ports.errors import JournalUnavailable
 from bridge.ports.journal import TickRecord
 from bridge.store.engine import connect, for_writing
-from bridge.store.failures import as_unavailable, unavailable
+from bridge.store.failures import SchemaMismatch, as_unavailable, unavailable
 from bridge.store.schema import check_schema
 from bridge.store.tables import FactRow, MemoryRow, PauseRow, PromiseRow, TickRow
 
@@ -28,11 +28,15 @@ _AT_ONCE = 1000
 
 
 class SqlJournal:
-    """``bridge.ports.Journal`` in a database whose tables are there; made by ``open_journal``. Threads may share it."""
+    """``bridge.ports.Journal`` in a database; made by ``open_journal``. Threads may share it.
+
+    The tables are looked at once, at the first call for which the database is there.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writing_engine = for_writing(engine)
+        self._is_checked = False
 
     def promises(self, pool: str) -> tuple[Promise, ...]:
         """Return every promise that isn't over, oldest first."""
@@ -111,6 +115,12 @@ class SqlJournal:
             session.execute(delete(FactRow).where(FactRow.last_at < before))
             return len(gone)
 
+    def check(self) -> None:
+        """Raise JournalUnavailable, with a remedy, unless the database is there and has this version's tables."""
+        if not self._is_checked:
+            check_schema(self._engine)
+            self._is_checked = True
+
     def close(self) -> None:
         """Let go of the connections."""
         self._engine.dispose()
@@ -125,28 +135,33 @@ class SqlJournal:
     @contextmanager
     def _reading(self) -> Iterator[Session]:
         """Open a session that only reads: on SQLite it doesn't wait for a writer."""
+        self.check()
         with as_unavailable(self._engine.url), Session(self._engine) as session:
             yield session
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
         """Open a session that commits at its end, or leaves everything as it was."""
+        self.check()
         with as_unavailable(self._engine.url), Session(self._writing_engine) as session, session.begin():
             yield session
 
 
-def open_journal(url: str, *, timeout_s: float = 5.0) -> SqlJournal:
+def open_journal(url: str, *, timeout_s: float = 5.0, may_be_away: bool = False) -> SqlJournal:
     """Open the journal at *url*; raise JournalUnavailable, with a remedy, if it can't be used.
 
     No later call waits longer than about *timeout_s* for a lock, a connection or a statement.
+    *may_be_away*: a database that doesn't answer yet is left to the later calls; wrong tables are still refused.
     """
-    engine = connect(url, timeout_s=timeout_s)
+    journal = SqlJournal(connect(url, timeout_s=timeout_s))
     try:
-        check_schema(engine)
-    except JournalUnavailable:
-        engine.dispose()
+        journal.check()
+    except JournalUnavailable as error:
+        if may_be_away and not isinstance(error, SchemaMismatch):
+            return journal
+        journal.close()
         raise
-    return SqlJournal(engine)
+    return journal
 
 
 def _canonical(value: Any) -> str:

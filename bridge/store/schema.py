@@ -12,9 +12,8 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 
 from bridge import packaged
-from bridge.ports.errors import JournalUnavailable
 from bridge.store.engine import connect, for_writing
-from bridge.store.failures import UPGRADE, as_unavailable, unavailable
+from bridge.store.failures import UPGRADE, SchemaMismatch, as_unavailable, mismatch
 
 EMPTY = "empty"
 """What ``upgrade`` calls a database without tables of ours."""
@@ -34,16 +33,16 @@ def upgrade(url: str, *, timeout_s: float = 30.0) -> tuple[str, str]:
 
 
 def check_schema(engine: Engine) -> None:
-    """Raise JournalUnavailable unless the tables are of the revision that this version needs."""
+    """Raise SchemaMismatch unless the tables are of the revision that this version needs."""
     found = None if _is_new_file(engine) else _found(engine)
     scripts = ScriptDirectory.from_config(_config())
     wanted = scripts.get_current_head()
     if found == wanted:
         return
     if found is None:
-        raise unavailable(engine.url, "its tables are missing", UPGRADE)
+        raise mismatch(engine.url, "its tables are missing", UPGRADE)
     if found in {script.revision for script in scripts.walk_revisions()}:
-        raise unavailable(engine.url, f"its tables are of revision {found}, older than {wanted}", UPGRADE)
+        raise mismatch(engine.url, f"its tables are of revision {found}, older than {wanted}", UPGRADE)
     raise _too_new(engine, found)
 
 
@@ -57,7 +56,10 @@ def _is_new_file(engine: Engine) -> bool:
     if engine.dialect.name != "sqlite" or not engine.url.database:
         return False
     file = Path(engine.url.database)
-    return file.parent.is_dir() and not file.exists()
+    try:
+        return file.parent.is_dir() and not file.exists()
+    except OSError:
+        return False
 
 
 def _upgrade(connection: Connection) -> tuple[str, str]:
@@ -72,10 +74,10 @@ def _upgrade(connection: Connection) -> tuple[str, str]:
     return before or EMPTY, _revision(connection) or EMPTY
 
 
-def _too_new(engine: Engine, found: str) -> JournalUnavailable:
+def _too_new(engine: Engine, found: str) -> SchemaMismatch:
     """Say that a newer version was here."""
     remedy = f"install the Tidebridge that made them, or a newer one; then {UPGRADE}"
-    return unavailable(engine.url, f"its tables are of revision {found}, unknown to this version", remedy)
+    return mismatch(engine.url, f"its tables are of revision {found}, unknown to this version", remedy)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -18,7 +18,7 @@ from sqlalchemy.types import DateTime, TypeDecorator
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Reason
 from bridge.core.resources import Resources, Room, Shape
-from bridge.core.snapshot import Memory, Pause, Promise, Taken, WaitingContainers
+from bridge.core.snapshot import LeftAlone, Memory, Pause, Promise, WaitingContainers
 
 
 class UtcInstant(TypeDecorator[datetime]):
@@ -145,7 +145,7 @@ class MemoryRow(Base):
     waiting: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     surplus_since: Mapped[datetime | None]
     failed_start_at: Mapped[datetime | None]
-    taken: Mapped[list[dict[str, str]]] = mapped_column(JSON)
+    left_alone: Mapped[list[dict[str, str]]] = mapped_column(JSON)
 
     @classmethod
     def of(cls, pool: str, memory: Memory) -> MemoryRow:
@@ -155,7 +155,7 @@ class MemoryRow(Base):
             waiting=None if memory.waiting is None else [asdict(entry) for entry in memory.waiting],
             surplus_since=memory.surplus_since,
             failed_start_at=memory.failed_start_at,
-            taken=[{"lender": entry.lender, "at": entry.at.isoformat()} for entry in memory.taken],
+            left_alone=[{"lender": entry.lender, "until": entry.until.isoformat()} for entry in memory.left_alone],
         )
 
     def value(self) -> Memory:
@@ -164,7 +164,10 @@ class MemoryRow(Base):
             waiting=None if self.waiting is None else tuple(WaitingContainers(**entry) for entry in self.waiting),
             surplus_since=self.surplus_since,
             failed_start_at=self.failed_start_at,
-            taken=tuple(Taken(lender=entry["lender"], at=datetime.fromisoformat(entry["at"])) for entry in self.taken),
+            left_alone=tuple(
+                LeftAlone(lender=entry["lender"], until=datetime.fromisoformat(entry["until"]))
+                for entry in self.left_alone
+            ),
         )
 
 

@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("waiting", sa.JSON(), nullable=True),
         sa.Column("surplus_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failed_start_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("taken", sa.JSON(), nullable=False),
+        sa.Column("left_alone", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("pool", name="pk_memory"),
     )
     op.create_table(

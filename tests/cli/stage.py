@@ -19,7 +19,7 @@ from bridge.cli import main
 from bridge.controller.tick import tick
 from bridge.core.resources import Resources
 from bridge.settings import load
-from bridge.sim import Job, Served, SimConfig, SimWorld, serve
+from bridge.sim import Job, Served, SimConfig, SimWorld, SimYarn, serve
 from bridge.sim import Stage as Tasks
 
 MINUTE = timedelta(minutes=1)
@@ -166,6 +166,7 @@ def staged(folder: Path, config: SimConfig | None = None) -> Iterator[Stage]:
     """Open a stage whose world has been up for an hour; its present becomes the machine's with each command."""
     now = datetime.now(UTC).replace(microsecond=0) - BEHIND
     world = SimWorld(replace(config or SimConfig(), start=now - HOUR))
+    SimYarn(world).add_label("k8s")
     world.advance(now)
     with serve(world) as served:
         yield Stage(served, folder)

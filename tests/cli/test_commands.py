@@ -60,9 +60,7 @@ def test_a_plan_before_any_tick_changes_nothing_and_says_why(stage: Stage) -> No
     assert said.err == ""
     assert "target 6\n  bound by the window's max_ratio of the lenders' allocatable\n" in said.out
     assert said.out.count("create a pod on lender-") == 6
-    assert (
-        "because the cluster does not know the pool's label yet:\n    add node label k8s, not exclusive\n" in said.out
-    )
+    assert "because containers wait that it could run:" in " ".join(said.out.split())
     assert stage.trace() == before
 
 
@@ -71,7 +69,7 @@ def test_two_plans_of_an_unchanged_world_are_the_same_text(stage: Stage) -> None
     stage.submit()
     first, second = stage.say("plan", "--json"), stage.say("plan", "--json")
     assert first.code == second.code == 0
-    assert [step["do"] for step in first.json["pools"][0]["plan"]] == ["add_label", *["create_pod"] * 6]
+    assert [step["do"] for step in first.json["pools"][0]["plan"]] == ["create_pod"] * 6
     assert first.out == second.out
 
 
@@ -169,7 +167,7 @@ def test_a_pause_changes_the_next_plan_and_resuming_changes_it_back(stage: Stage
     assert (paused.code, paused.out.partition(" until ")[0]) == (0, "night: nothing more is lent")
     during = stage.say("plan", "--json").json["pools"][0]
     assert during["decided"]["size"] == {"open_nodes": 0, "target": 0, "bound_by": "paused"}
-    assert [step["do"] for step in during["plan"]] == ["add_label"]
+    assert [step["do"] for step in during["plan"]] == []
     assert stage.say("resume").out == "night: lending goes on with the next tick\n"
     assert stage.say("plan", "--json").out == before.out
 
@@ -188,6 +186,27 @@ def test_a_pause_wants_a_duration(stage: Stage, length: str) -> None:
     said = stage.say("pause", "--for", length)
     assert said.code == 2
     assert "write one such as 90s, 45m, 1h30m or 2d" in said.err
+
+
+@pytest.mark.parametrize("length", ["99999999d", "999999999999d999999999999h", "367d", "366d1s"])
+def test_a_pause_lasts_a_year_at_most(stage: Stage, length: str) -> None:
+    said = stage.say("pause", "--for", length)
+    assert said.code == 2
+    assert "is longer than 366 days; write 366d or less" in said.err
+
+
+def test_a_missed_deadline_is_in_the_status(night: Stage) -> None:
+    assert night.say("status", "--json").json["pools"][0]["overdue"] == []
+    night.world.break_kube(for_s=24 * 3600)
+    night.served.pass_time(4 * 3600)
+    night.tick()
+    (pool,) = night.say("status", "--json").json["pools"]
+    assert {entry["id"] for entry in pool["overdue"]} == {node["id"] for node in pool["nodes"]}
+    assert set(pool["overdue"][0]) == {"id", "lender", "deadline", "state"}
+    assert len(pool["overdue"]) == 6
+    out = " ".join(night.say("status").out.split())
+    first = pool["overdue"][0]
+    assert f"overdue {first['id']} on {first['lender']} was due back by " in out
 
 
 def test_what_a_tick_changes_is_in_the_database_before_the_next_look(seen_night: Stage) -> None:

@@ -6,14 +6,18 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from bridge.store import upgrade
 from tests.cli.stage import Stage
 
 COMMAND = (sys.executable, "-c", "from bridge.cli import main; main()")
@@ -75,6 +79,41 @@ def test_it_ticks_until_it_is_told_to_stop_and_says_only_what_it_does(stage: Sta
         assert len(re.findall(r" INFO act .*CreatePod promise=\w+ lender=lender-\d .*result=done", controller.log)) == 6
     assert len(stage.pods) == 6
     assert stage.say("status", "--json").json["pools"][0]["mode"] == "enforce"
+
+
+def test_it_starts_without_its_database_and_lends_once_that_is_there(stage: Stage) -> None:
+    stage.change("tick_s", 0.3)
+    stage.change("store.url", "sqlite:///away/tidebridge.db")
+    stage.submit()
+    with running(stage) as controller:
+        controller.until("part=journal", times=2)
+        assert stage.pods == {}
+        (stage.folder / "ready").mkdir()
+        upgrade(f"sqlite:///{stage.folder}/ready/tidebridge.db")
+        (stage.folder / "ready").rename(stage.folder / "away")
+        controller.until("CreatePod", times=6)
+        assert controller.stop()[0] == 0
+    assert len(stage.pods) == 6
+
+
+@pytest.mark.parametrize("tables", ["none", "old"])
+def test_it_ends_at_start_where_the_tables_are_not_its_own(stage: Stage, tables: str) -> None:
+    if tables == "old":
+        stage.prepare()
+        with closing(sqlite3.connect(stage.database)) as database, database:
+            database.execute("UPDATE alembic_version SET version_num = '0000'")
+    with running(stage) as controller:
+        assert controller.process.wait(PATIENCE_S) == 1
+        assert "(run: tidebridge db upgrade)" in controller.log or "then run: tidebridge db upgrade" in controller.log
+
+
+def test_pods_of_a_pool_that_is_not_in_the_settings_are_told_of(stage: Stage) -> None:
+    stage.serve_some()
+    stage.settings["pools"]["day"] = stage.settings["pools"].pop("night")
+    stage.change("windows.0.pool", "day")
+    with running(stage) as controller:
+        controller.until("tick.done")
+        assert "WARNING pool.unknown pool=night pods=6" in controller.log
 
 
 def test_it_ends_at_once_when_it_is_told_to_while_the_api_server_is_silent(stage: Stage) -> None:

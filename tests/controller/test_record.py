@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,14 +12,16 @@ from hypothesis import given
 from bridge.controller.act import Outcome, Result
 from bridge.controller.pool import Mode
 from bridge.controller.record import Planned, sections
-from bridge.core.snapshot import Snapshot
-from tests.build import AT, make_elastic, make_snapshot, seconds, worlds
+from bridge.core.lifecycle import State
+from bridge.core.snapshot import PodPhase, Snapshot
+from bridge.ports import Stale
+from tests.build import AT, make_elastic, make_snapshot, minutes, seconds, worlds
 from tests.controller.scenes import SCENES, needed
 from tests.controller.world import World
 from tests.core.model import think
 from tests.core.test_properties import many
 
-NAMES = ["seen", "lenders", "load", "decided", "nodes", "plan", "moves", "refused", "done"]
+NAMES = ["seen", "lenders", "load", "decided", "nodes", "overdue", "plan", "moves", "refused", "done"]
 TIMES = {"since", "deadline", "back_by"}
 
 
@@ -77,6 +80,34 @@ def test_a_quiet_tick_is_kept_exactly_alike() -> None:
     first, second = world.records
     assert first.sections == second.sections
     assert (second.at - first.at, second.id == first.id) == (seconds(10), False)
+
+
+def test_what_is_overdue_is_kept_until_its_room_is_free() -> None:
+    """A pod that ended in time holds no room, though Kubernetes shows it still."""
+    passed = AT - seconds(90)
+    late, ended = make_elastic("p1", State.DELETING, deadline=passed), make_elastic("p2", deadline=passed)
+    assert ended.pod is not None
+    ended = replace(ended, pod=replace(ended.pod, phase=PodPhase.FAILED))
+    world = World.of(make_snapshot(late, ended, make_elastic("p3", deadline=AT + minutes(90))))
+    world.tick()
+    assert world.records[-1].sections["overdue"] == [
+        {"id": "p1", "lender": "a", "state": "deleting", "deadline": "2026-01-06T00:58:30Z"}
+    ]
+    world.tick()
+    assert world.records[-1].sections["overdue"] == []
+
+
+def test_what_can_not_be_looked_for_is_overdue_too() -> None:
+    late = make_elastic("p1", State.DRAINING, deadline=AT - seconds(90))
+    world = World.of(make_snapshot(late, make_elastic("p2", State.REQUESTED, deadline=AT - seconds(1))))
+
+    def hide(_count: int, call: tuple[str, ...]) -> None:
+        if call == ("observe", "kubernetes"):
+            raise Stale("last seen 40 s ago")
+
+    world.before = hide
+    world.tick()
+    assert [entry["id"] for entry in world.records[-1].sections["overdue"]] == ["p1"]
 
 
 def test_a_step_says_what_is_done_to_what_and_why() -> None:

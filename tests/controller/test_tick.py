@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
 
 from bridge.controller.act import Result
 from bridge.controller.loop import Loop
-from bridge.controller.pool import Mode
+from bridge.controller.pool import Mode, Pool
 from bridge.controller.record import advice
 from bridge.controller.tick import make_plan
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Gap
 from bridge.core.snapshot import Promise, YarnNode
 from bridge.ports import Denied, JournalUnavailable, NotUnderstood, PortError, Rejected, Stale, Unavailable
-from tests.build import BACK_BY, MINIMUM, make_snapshot, seconds
-from tests.controller.scenes import SCENES, needed, opening, over
+from tests.build import AT, BACK_BY, MINIMUM, make_elastic, make_snapshot, minutes, seconds
+from tests.controller.scenes import SCENES, WORK, needed, opening, over
 from tests.controller.world import Crash, World
 
 MORE = replace(MINIMUM, memory_mib=MINIMUM.memory_mib + 1)
@@ -155,7 +160,7 @@ def test_two_crashes_in_a_row_are_no_worse_than_one(scene: str) -> None:
 
 
 def test_a_deadline_survives_a_crash_between_promise_and_pod() -> None:
-    world = World.of(opening())
+    world = World.of(make_snapshot(waiting=WORK))
 
     def die(_count: int, call: tuple[str, ...]) -> None:
         if call[0] == "create":
@@ -298,6 +303,63 @@ def test_what_failed_is_done_by_the_next_tick(scene: str) -> None:
     assert outcome_of(world) == outcome_of(calm)
 
 
+SYSTEMS = {"kubernetes": {"create", "delete"}, "yarn": {"resize", "add_label", "map_label"}}
+
+
+@scenes
+@pytest.mark.parametrize("part", list(SYSTEMS))
+def test_who_does_not_answer_is_not_asked_again_in_this_tick(scene: str, part: str) -> None:
+    calm = world_of(scene)
+    calm.tick()
+    world = broken(scene, Unavailable("timeout"), *SYSTEMS[part])
+    outcomes = world.tick().outcomes
+    asked, others = [[call for call in world.effects if (call[0] in SYSTEMS[part]) is mine] for mine in (True, False)]
+    assert len(asked) == min(1, len([call for call in calm.effects if call[0] in SYSTEMS[part]]))
+    assert others == [call for call in calm.effects if call[0] not in SYSTEMS[part]]
+    errors = [str(outcome.error) for outcome in outcomes if outcome.result is Result.FAILED]
+    assert errors[:1] == ["timeout"] * len(asked)
+    assert {error.partition(":")[0] for error in errors[1:]} <= {"not tried"}
+    assert len(errors) == len([call for call in calm.effects if call[0] in SYSTEMS[part]])
+
+
+def test_a_resourcemanager_that_refuses_one_act_is_asked_for_the_next() -> None:
+    world = broken("ending", Rejected("no"), "resize")
+    world.tick()
+    assert len([call for call in world.effects if call[0] == "resize"]) == 3
+
+
+@scenes
+def test_a_journal_that_can_not_be_written_is_tried_once(scene: str) -> None:
+    world = broken(scene, NO_JOURNAL, "save")
+    outcomes = world.tick().outcomes
+    assert [call[0] for call in world.calls].count("save") <= 1
+    given_back = [outcome for outcome in outcomes if outcome.step.act is not None and not outcome.step.grows]
+    assert {outcome.result for outcome in given_back} <= {Result.DONE}
+    assert {outcome.result for outcome in outcomes if outcome.step.grows} <= {Result.NOT_WRITTEN}
+
+
+@pytest.mark.parametrize("scene", ["needed", "ending", "forcing", "over"])
+def test_what_gives_back_is_written_in_one_go(scene: str) -> None:
+    world = world_of(scene)
+    world.tick()
+    names = [call[0] for call in world.calls]
+    first = next(index for index, name in enumerate(names) if name in {"delete", "resize"})
+    assert names[:first].count("save") == 1
+    ahead = {entry.partition(" ")[0] for call in world.calls[:first] if call[0] == "save" for entry in call[1:]}
+    after = {entry.partition(" ")[0] for call in world.calls[first:] if call[0] == "save" for entry in call[1:]}
+    assert after <= ahead
+
+
+def test_a_missed_deadline_is_in_the_log_once_a_tick(caplog: pytest.LogCaptureFixture) -> None:
+    late = make_elastic("p1", State.FORCED, containers=1, deadline=AT - seconds(90))
+    world = World.of(make_snapshot(late, make_elastic("p2", deadline=AT + minutes(90))))
+    world.tick()
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith("deadline.missed tick_id=")
+    assert "promise=p1 " in line
+    assert line.endswith("late_s=90")
+
+
 def test_a_record_that_can_not_be_kept_stops_nothing() -> None:
     world = broken("over", NO_JOURNAL, "record")
     world.tick()
@@ -355,6 +417,44 @@ def test_advice_that_can_not_be_told_stops_nothing() -> None:
 # Several pools -----------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def _wall_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing be due by APScheduler's clock."""
+    monkeypatch.setattr(BackgroundScheduler, "start", lambda _self: None)
+    monkeypatch.setattr(BackgroundScheduler, "shutdown", lambda _self, wait: None)
+
+
+no_wall_clock = pytest.mark.usefixtures("_wall_clock_is_set_back")
+
+
+@contextmanager
+def looping(*pools: Pool) -> Iterator[None]:
+    """Let the pools tick every few milliseconds."""
+    loop = Loop(pools, period=seconds(0.005), keep=seconds(99))
+    thread = threading.Thread(target=loop.run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.stop()
+        thread.join(30)
+    assert not thread.is_alive()
+
+
+def named(name: str, pool: Pool) -> Pool:
+    """Give a pool another name: two of one name are no settings."""
+    return replace(pool, policy=replace(pool.policy, name=name))
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for what another thread does."""
+    until = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+@no_wall_clock
 def test_rule_18_one_broken_pool_never_stops_the_others() -> None:
     bad, good = World.of(opening()), World.of(over())
 
@@ -362,16 +462,53 @@ def test_rule_18_one_broken_pool_never_stops_the_others() -> None:
         raise ZeroDivisionError
 
     bad.before = bug
-    Loop([bad.pool(), good.pool()], period=seconds(10), keep=seconds(99)).tick_all()
+    with looping(bad.pool(), named("day", good.pool())):
+        wait_until(lambda: len(good.records) >= 2)
     assert [call[0] for call in good.effects][:2] == ["delete", "delete"]
     assert bad.records == []
 
 
+@no_wall_clock
+def test_a_pool_that_waits_for_an_answer_never_stops_the_others() -> None:
+    hung, good = World.of(opening()), World.of(over())
+    answer = threading.Event()
+
+    def hang(_count: int, call: tuple[str, ...]) -> None:
+        if call == ("observe", "yarn"):
+            answer.wait(60)
+
+    hung.before = hang
+    with looping(hung.pool(), named("day", good.pool())):
+        wait_until(lambda: len(good.records) >= 3)
+        assert hung.calls.count(("observe", "yarn")) == 1, "a second tick of the pool that waits"
+        answer.set()
+        wait_until(lambda: bool(hung.records))
+
+
+@no_wall_clock
+def test_the_loop_ends_after_the_ticks_under_way_and_does_not_wait_for_the_next() -> None:
+    world = World.of(make_snapshot())
+    loop = Loop([world.pool()], period=seconds(600), keep=seconds(99))
+    world.before = lambda _count, call: loop.stop() if call == ("observe", "yarn") else None
+    thread = threading.Thread(target=loop.run, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert len(world.records) == 1
+
+
+@no_wall_clock
+def test_ticks_come_though_the_wall_clock_wakes_nobody() -> None:
+    world = World.of(make_snapshot())
+    with looping(world.pool()):
+        wait_until(lambda: len(world.records) >= 3)
+
+
+@no_wall_clock
 def test_the_loop_tells_advice_once() -> None:
     world = World.of(needed())
-    loop = Loop([world.pool(Mode.ADVISE)], period=seconds(10), keep=seconds(99))
-    for _ in range(3):
-        loop.tick_all()
+    with looping(world.pool(Mode.ADVISE)):
+        wait_until(lambda: len(world.records) >= 3)
     assert len(world.told) == 1
 
 

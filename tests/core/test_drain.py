@@ -12,6 +12,7 @@ from bridge.core.drain import Return, cost
 from bridge.core.lifecycle import State
 from bridge.core.nodes import elastic_nodes
 from bridge.core.reasons import Gap, LenderRefusal, Reason
+from bridge.core.snapshot import Lender
 from tests.build import (
     AT,
     BACK_BY,
@@ -77,8 +78,19 @@ def test_only_a_lender_that_is_leaving_is_drained(refusal: LenderRefusal, is_dra
     assert returned(HEAVY, lenders=lenders) == expected
 
 
-def test_a_lender_that_is_no_lender_any_more_is_drained() -> None:
-    assert returned(HEAVY, lenders=(make_lender("b"),)) == (back("heavy", SOON, Reason.LENDER_REFUSES),)
+@pytest.mark.parametrize(
+    "lenders",
+    [
+        pytest.param((make_lender("b"),), id="its labels are gone"),
+        pytest.param((), id="no lender is left"),
+        pytest.param(
+            (make_lender(allocatable=room(0, 0), refusal=LenderRefusal.UNKNOWN_ROLE), make_lender("b")),
+            id="it does not say what it has",
+        ),
+    ],
+)
+def test_a_lender_that_is_not_seen_lends_no_more_and_that_is_all(lenders: tuple[Lender, ...]) -> None:
+    assert returned(HEAVY, lenders=lenders) == ()
 
 
 @pytest.mark.parametrize(
@@ -170,7 +182,7 @@ def test_a_deadline_never_moves_back(facts: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("parts", [("kube",), ("yarn",), ("kube", "yarn")])
 def test_a_nodes_own_deadline_calls_back_whatever_is_known(parts: tuple[str, ...]) -> None:
-    deadline = AT + 2 * make_policy().tail
+    deadline = AT + make_window().lead
     node = make_elastic("p1", deadline=deadline, containers=1)
     gaps: dict[str, Any] = dict.fromkeys(parts, Gap.UNREACHABLE)
     assert returned(node, **gaps) == (back("p1", deadline, Reason.WINDOW_ENDS),)

@@ -14,6 +14,7 @@ from k8s_pool import (
     lenders,
     parse_node,
     parse_pod,
+    waiting_for,
 )
 from tests.k8s_pool.stubs import HOME, raw_container, raw_elastic, raw_node, raw_pod
 
@@ -116,3 +117,44 @@ def test_pending_online_pods_are_counted_in_total_and_elastic_ones_are_not() -> 
     )
     assert view.pending_requests == KubeAmount(cpu_millicores=5000)
     assert {pod.name for pod in view.pending} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("pod", "is_waiting"),
+    [
+        pytest.param(raw_pod("web", nodeName=None, **cores(2)), True, id="it would fit"),
+        pytest.param(raw_pod("giant", nodeName=None, **cores(64)), False, id="larger than any lender"),
+    ],
+)
+def test_a_pod_waits_for_a_lender_only_if_one_could_hold_it(pod: dict[str, Any], is_waiting: bool) -> None:
+    view = view_of(raw_node(), pod)
+    rooms = lenders(view, node_selector=LEND)
+    assert waiting_for(rooms, view.pending) == (view.pending_requests if is_waiting else KubeAmount())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"nodeSelector": {"disk": "ssd"}}, id="for other nodes"),
+        pytest.param(
+            {
+                "affinity": {
+                    "nodeAffinity": {
+                        "requiredDuringSchedulingIgnoredDuringExecution": {
+                            "nodeSelectorTerms": [
+                                {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["dead"]}]}
+                            ]
+                        }
+                    }
+                }
+            },
+            id="a DaemonSet's pod for a node that is gone",
+        ),
+    ],
+)
+def test_a_pod_for_another_node_waits_for_no_lender(spec: dict[str, Any]) -> None:
+    pod = raw_pod("web", nodeName=None, **cores(1))
+    pod["spec"] |= spec
+    view = view_of(raw_node(), pod)
+    assert len(view.pending) == 1
+    assert waiting_for(lenders(view, node_selector=LEND), view.pending) == KubeAmount()

@@ -36,8 +36,8 @@ def next_night(*, ahead: timedelta, length: timedelta, lead: timedelta) -> Night
     return Night(opens=opens, back_by=opens + length, lead=lead)
 
 
-def configuration(night: Night) -> str:
-    """Write the settings file of the stories."""
+def configuration(night: Night, vcores: int) -> str:
+    """Write the settings file of the stories, for elastic nodes of *vcores*."""
     return f"""
 store: {{url: "sqlite:///tidebridge.db"}}
 mode: enforce
@@ -51,7 +51,7 @@ pools:
     cluster: lab
     placement: {{kind: spill, label: k8s}}
     lenders: {{node_selector: {{lend: "true"}}, margin_ratio: 0.0}}
-    shape: {{vcores: 4, memory_mib: 2048, overhead_millicores: 100, overhead_mib: 1024}}
+    shape: {{vcores: {vcores}, memory_mib: {vcores * 512}, overhead_millicores: 100, overhead_mib: 1024}}
     pod_template: "{environment("TIDEBRIDGE_LAB_POD_TEMPLATE")}"
     limits:
       {{max_nodes: 4, grow_per_tick: 4, cool_down_s: 30, start_timeout_s: 60, lost_timeout_s: 30, reclaim_s: 40,
@@ -70,9 +70,9 @@ windows:
 class Controller:
     """`tidebridge run`, started, killed and started again on one configuration and one database."""
 
-    def __init__(self, folder: Path, night: Night) -> None:
+    def __init__(self, folder: Path, night: Night, *, vcores: int = 4) -> None:
         self._config = folder / "tidebridge.yaml"
-        self._config.write_text(configuration(night))
+        self._config.write_text(configuration(night, vcores))
         self._log = folder / "controller.log"
         self._log.touch()
         self._process: subprocess.Popen[bytes] | None = None

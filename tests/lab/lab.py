@@ -69,6 +69,14 @@ def rm(path: str) -> dict[str, Any]:
     return found
 
 
+def end_applications() -> None:
+    """Kill what an earlier test left running, so that its AM doesn't take this one's place."""
+    running = (rm("apps?states=ACCEPTED,RUNNING&deSelects=resourceRequests")["apps"] or {}).get("app", [])
+    for app in running:
+        address = f"{environment('TIDEBRIDGE_LAB_RM')}/ws/v1/cluster/apps/{app['id']}/state?user.name=root"
+        requests.put(address, json={"state": "KILLED"}, timeout=10).raise_for_status()
+
+
 def yarn_nodes() -> dict[str, dict[str, Any]]:
     """Return the running YARN nodes by host."""
     nodes = rm("nodes?states=RUNNING")["nodes"] or {}

@@ -20,11 +20,12 @@ def test_a_controller_killed_in_each_phase_leaves_no_orphan_and_keeps_the_deadli
 ) -> None:
     story = Story("The tide with crashes")
     night = next_night(ahead=timedelta(seconds=20), length=timedelta(minutes=2), lead=timedelta(seconds=40))
-    controller = Controller(tmp_path, night)
+    controller = Controller(tmp_path, night, vcores=2)
     names = Watcher(lambda: frozenset(elastic_pod_names()))
-    short = Job(tmp_path, maps=36, seconds=12)
-    long: Job | None = None
+    # Three of its tasks fill the static node, three need two elastic nodes, and outlast the window there.
+    job = Job(tmp_path, maps=6, seconds=95)
     try:
+        within(60, job.runs_its_am_on_the_static_node, "the job's AM runs on the static node")
         scale_online(2)
         within(30, lambda: online_running() == 2, "the online service shrinks for the night")
         controller.start()
@@ -32,10 +33,9 @@ def test_a_controller_killed_in_each_phase_leaves_no_orphan_and_keeps_the_deadli
         _kill_at(controller, "CreatePod .*result=done", story, "while the window opens")
 
         within(60, lambda: len(elastic_nodes()) == 2, "both elastic nodes serve")
-        long = Job(tmp_path, maps=4, seconds=75)
         _kill_at(controller, "took_ms", story, "while both nodes serve")
         deadlines = _deadlines()
-        within(40, lambda: _busy() >= 4, "tasks run on elastic nodes")
+        within(40, lambda: _busy() >= 3, "the job's tasks run on the elastic nodes")
         _restart_rm(story)
 
         wait_until(night.closes_to_work)
@@ -52,18 +52,18 @@ def test_a_controller_killed_in_each_phase_leaves_no_orphan_and_keeps_the_deadli
         wait_until(night.back_by)
         assert elastic_pod_names() == set()
 
-        for job in (short, long):
-            report = job.finish(200)
-            assert report["finalStatus"] == "SUCCEEDED"
-            assert job.counter("Failed map tasks") == 0
-            assert report["numAMContainerPreempted"] == 0
-            story.tell(f"{report['name']} SUCCEEDED; preempted containers: {report['numNonAMContainerPreempted']}")
+        report = job.finish(300)
+        assert report["finalStatus"] == "SUCCEEDED"
+        assert job.counter("Failed map tasks") == 0
+        assert report["numAMContainerPreempted"] == 0
+        assert report["numNonAMContainerPreempted"] > 0
+        story.tell(
+            f"the job SUCCEEDED, no attempt failed; preempted containers: {report['numNonAMContainerPreempted']}"
+        )
     finally:
         names.stop()
         controller.stop()
-        short.close()
-        if long is not None:
-            long.close()
+        job.close()
 
 
 def _kill_at(controller: Controller, pattern: str, story: Story, phase: str) -> None:
@@ -91,5 +91,5 @@ def _restart_rm(story: Story) -> None:
     after = within(30, lambda: len(found := elastic_nodes()) == 2 and found, "both nodes are back after the RM's start")
     assert after is not False
     assert set(after) == set(before)
-    within(10, lambda: _busy() > 0, "their containers are still there")
+    within(10, lambda: _busy() >= 2, "their containers are still there")
     story.tell("the ResourceManager was killed and started again: the same two nodes serve, with their containers")

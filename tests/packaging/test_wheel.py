@@ -98,7 +98,7 @@ def test_a_database_and_a_plan_are_made_from_another_folder(installed: Installed
         assert stage.database.is_file()
         stage.submit()
         planned = json.loads(installed.run("tidebridge", "plan", "--config", stage.file, "--json"))
-        assert [step["do"] for step in planned["pools"][0]["plan"]] == ["add_label", *["create_pod"] * 6]
+        assert [step["do"] for step in planned["pools"][0]["plan"]] == ["create_pod"] * 6
     assert list(installed.folder.iterdir()) == []
 
 

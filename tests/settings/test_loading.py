@@ -129,8 +129,8 @@ def test_a_pool_becomes_a_policy_with_every_limit() -> None:
         "max_nodes": 1,
         "grow_per_tick": 2,
         "cool_down_s": 3,
-        "start_timeout_s": 4,
-        "lost_timeout_s": 5,
+        "start_timeout_s": 40,
+        "lost_timeout_s": 50,
         "reclaim_s": 6,
         "overcommit_timeout_s": 7,
         "grace_s": 8,
@@ -153,8 +153,8 @@ def test_a_pool_becomes_a_policy_with_every_limit() -> None:
         max_nodes=1,
         grow_per_tick=2,
         cool_down=timedelta(seconds=3),
-        start_timeout=timedelta(seconds=4),
-        lost_timeout=timedelta(seconds=5),
+        start_timeout=timedelta(seconds=40),
+        lost_timeout=timedelta(seconds=50),
         reclaim_within=timedelta(seconds=6),
         overcommit_timeout=timedelta(seconds=7),
         grace=timedelta(seconds=8),
@@ -219,7 +219,18 @@ REFUSED = [
     ("yarn__clusters__main__resourcemanagers", ["rm1:8088"], "resourcemanagers[0] is 'rm1:8088'", '"http://HOST:8088"'),
     ("yarn__clusters__main__resourcemanagers", ["http://rm/ws/v1"], "resourcemanagers[0]", '"http://HOST:8088"'),
     ("yarn__clusters__main__resourcemanagers", ["http://rm:80888"], "resourcemanagers[0]", '"http://HOST:8088"'),
-    ("yarn__clusters__main__vcores_per_core", 0, "main.vcores_per_core is 0", "raise it above 0"),
+    ("yarn__clusters__main__vcores_per_core", 0, "main.vcores_per_core is 0", "raise it to 0.001 or more"),
+    ("yarn__clusters__main__vcores_per_core", 1e-320, "main.vcores_per_core is 1e-320", "raise it to 0.001 or more"),
+    ("yarn__clusters__main__settle_s", 1e15, "main.settle_s is 1000000000000000.0", "lower it to 31622400.0 or less"),
+    ("store__keep_days", 1_000_000, "store.keep_days is 1000000", "lower it to 36500 or less"),
+    ("pools__night__lenders__keep_free_cores", 1e308, "keep_free_cores is 1e+308", "lower it to 1000000.0 or less"),
+    ("pools__night__shape__memory_mib", 10**20, "shape.memory_mib is 1", "lower it to 1000000000 or less"),
+    ("pools__night__limits__cool_down_s", 10**18, "limits.cool_down_s is 1", "lower it to 31622400 or less"),
+    ("pools__night__limits__reclaim_s", 10**18, "limits.reclaim_s is 1", "lower it to 31622400 or less"),
+    ("pools__night__limits__grow_per_tick", 1001, "limits.grow_per_tick is 1001", "lower it to 1000 or less"),
+    ("pools__night__limits__start_timeout_s", 19, "limits.start_timeout_s is 19", "set it to 20 or more"),
+    ("pools__night__limits__lost_timeout_s", 19, "limits.lost_timeout_s is 19", "set it to 20 or more"),
+    ("tick_s", 61, "pools.night.limits.lost_timeout_s is 120: is shorter than two ticks", "set it to 122 or more"),
     ("yarn__clusters__main__auth", {"kind": "kerberos"}, "main.auth.kind is 'kerberos'", "use 'simple'"),
     ("kubernetes__namespace", "Tide", "kubernetes.namespace is 'Tide'", "use a-z, 0-9 and -"),
     ("pools__night__cluster", "mian", "pools.night.cluster is 'mian': isn't a key of yarn.clusters", "use main"),
@@ -297,6 +308,19 @@ def test_edges_are_legal(changes: dict[str, Any]) -> None:
 
 def test_a_slow_tick_lengthens_the_notice() -> None:
     assert "notice, 300s" in "".join(problems(make_values(tick_s=60, windows__0__lead="60s")))
+
+
+def test_the_largest_values_there_are_make_a_policy() -> None:
+    year_s = 366 * 24 * 3600
+    names = ("cool_down_s", "start_timeout_s", "lost_timeout_s", "reclaim_s")
+    found = make_settings(
+        store__keep_days=36500,
+        yarn__clusters__main__settle_s=float(year_s),
+        yarn__clusters__main__vcores_per_core=1000.0,
+        pools__night__lenders__keep_free_cores=1e6,
+        pools__night__limits={**dict.fromkeys(names, year_s), "max_nodes": 10**9, "grow_per_tick": 1000},
+    )
+    assert pool_policy(found, "night", shape=SHAPE).cool_down == timedelta(days=366)
 
 
 def test_two_windows_of_one_name_are_refused() -> None:

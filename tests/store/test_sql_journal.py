@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time as clock
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Reason
 from bridge.core.resources import Resources, Room, Shape
-from bridge.core.snapshot import Memory, Pause, Promise, Taken, WaitingContainers
+from bridge.core.snapshot import LeftAlone, Memory, Pause, Promise, WaitingContainers
 from bridge.ports import Journal, JournalUnavailable, TickRecord
 from bridge.store import SqlJournal, open_journal, upgrade
 
@@ -112,7 +112,7 @@ MEMORIES = st.builds(
         st.builds(WaitingContainers, vcores=COUNTS, memory_mib=COUNTS, label=TEXTS, count=COUNTS), max_size=4
     ).map(tuple),
     surplus_since=st.none() | INSTANTS,
-    taken=st.lists(st.builds(Taken, lender=st.text(max_size=20), at=INSTANTS), max_size=3).map(tuple),
+    left_alone=st.lists(st.builds(LeftAlone, lender=st.text(max_size=20), until=INSTANTS), max_size=3).map(tuple),
     failed_start_at=st.none() | INSTANTS,
 )
 JSON = st.recursive(
@@ -351,6 +351,25 @@ def test_an_unusable_database_is_named_with_a_remedy_and_without_its_password(ur
         open_journal(url, timeout_s=1)
     assert [part for part in says if part not in str(caught.value)] == []
     assert "secret" not in str(caught.value)
+
+
+def test_a_database_that_is_away_may_come_later(tmp_path: Path, empty: Path) -> None:
+    url = f"sqlite:///{tmp_path}/away/journal.db"
+    with closing(open_journal(url, timeout_s=0.2, may_be_away=True)) as journal:
+        with pytest.raises(JournalUnavailable, match="create the directory"):
+            journal.promises("night")
+        (tmp_path / "away").mkdir()
+        with pytest.raises(JournalUnavailable, match="its tables are missing"):
+            journal.save(make_promise())
+        assert list((tmp_path / "away").iterdir()) == []
+        shutil.copy(empty, tmp_path / "away" / "journal.db")
+        journal.save(make_promise())
+        assert journal.promises("night") == (make_promise(),)
+
+
+def test_a_database_without_tables_is_not_away(tmp_path: Path) -> None:
+    with pytest.raises(JournalUnavailable, match="run: tidebridge db upgrade"):
+        open_journal(f"sqlite:///{tmp_path}/journal.db", may_be_away=True)
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
