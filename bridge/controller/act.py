@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from bridge.controller.pool import Pool
@@ -25,6 +26,9 @@ from bridge.core.snapshot import Promise
 from bridge.ports import JournalUnavailable, PortError, Unavailable
 
 log = logging.getLogger(__name__)
+
+SILENT_AFTER = timedelta(seconds=1)
+"""A call that fails after so long has waited for an answer."""
 
 
 class Result(StrEnum):
@@ -82,7 +86,10 @@ def describe(step: Step) -> str:
 
 
 class _Acting:
-    """One tick's acting. Who didn't answer once isn't asked again: each wait would make the steps after it late."""
+    """One tick's acting. Who kept us waiting once isn't asked again: each wait would make the steps after it late.
+
+    An error that comes at once costs nothing, and may be this one step's: the others are tried.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -110,10 +117,11 @@ class _Acting:
             return Outcome(step=step, result=Result.FAILED, error=error)
         if step.grows and self._save(step.promise) is not None:
             return Outcome(step=step, result=Result.NOT_WRITTEN, error=self._unwritten)
+        called_at = self._pool.clock.now()
         try:
             _call(step.act, step.promise, self._pool)
         except PortError as failure:
-            if isinstance(failure, Unavailable):
+            if isinstance(failure, Unavailable) and self._pool.clock.now() - called_at >= SILENT_AFTER:
                 self._silent.add(system)
             return Outcome(step=step, result=Result.FAILED, error=str(failure))
         return Outcome(step=step, result=Result.DONE, error=self._save(step.done) or self._missing(step))

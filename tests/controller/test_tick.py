@@ -312,6 +312,14 @@ def test_who_does_not_answer_is_not_asked_again_in_this_tick(scene: str, part: s
     calm = world_of(scene)
     calm.tick()
     world = broken(scene, Unavailable("timeout"), *SYSTEMS[part])
+    fail = world.before
+
+    def hang(count: int, call: tuple[str, ...]) -> None:
+        if call[0] in SYSTEMS[part]:
+            world.pass_time(seconds(10))
+        fail(count, call)
+
+    world.before = hang
     outcomes = world.tick().outcomes
     asked, others = [[call for call in world.effects if (call[0] in SYSTEMS[part]) is mine] for mine in (True, False)]
     assert len(asked) == min(1, len([call for call in calm.effects if call[0] in SYSTEMS[part]]))
@@ -320,6 +328,16 @@ def test_who_does_not_answer_is_not_asked_again_in_this_tick(scene: str, part: s
     assert errors[:1] == ["timeout"] * len(asked)
     assert {error.partition(":")[0] for error in errors[1:]} <= {"not tried"}
     assert len(errors) == len([call for call in calm.effects if call[0] in SYSTEMS[part]])
+
+
+@scenes
+@pytest.mark.parametrize("part", list(SYSTEMS))
+def test_an_error_that_comes_at_once_stops_no_other_step(scene: str, part: str) -> None:
+    calm = world_of(scene)
+    calm.tick()
+    world = broken(scene, Unavailable("503 at once"), *SYSTEMS[part])
+    world.tick()
+    assert world.effects == calm.effects
 
 
 def test_a_resourcemanager_that_refuses_one_act_is_asked_for_the_next() -> None:
