@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import sqlite3
+import time
+from functools import partial
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -13,6 +16,7 @@ from bridge.store.failures import unavailable
 
 _URLS = "sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
 _FOR_WRITING = "tidebridge_for_writing"
+_RETRY_S = 0.02
 
 
 def connect(url: str, *, timeout_s: float) -> Engine:
@@ -59,16 +63,31 @@ def _postgresql(target: URL, timeout_s: float) -> Engine:
 def _sqlite(target: URL, timeout_s: float) -> Engine:
     """Make a SQLite engine: write-ahead log, synced at each commit, foreign keys, transactions begun by us."""
     engine = create_engine(target, connect_args={"timeout": timeout_s})
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_prepare_sqlite, timeout_s=timeout_s))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(connection: Any, _record: object, *, timeout_s: float) -> None:
     """Set what SQLite forgets between connections."""
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    _write_ahead(connection, timeout_s)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _write_ahead(connection: Any, timeout_s: float) -> None:
+    """Switch to a write-ahead log. SQLite doesn't wait for this lock by itself: two at once would make one fail."""
+    until = time.monotonic() + timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_RETRY_S)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
