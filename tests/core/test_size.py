@@ -10,7 +10,7 @@ from bridge.core.decide import decide
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Gap, Limit
 from bridge.core.size import Size
-from bridge.core.snapshot import Memory
+from bridge.core.snapshot import Memory, PodPhase
 from tests.build import AT, Elastic, make_elastic, make_lender, make_policy, make_snapshot, make_waiting, room, seconds
 
 WIDE = (make_lender(allocatable=room(400, 900)),)
@@ -84,8 +84,6 @@ def test_promises_without_a_pod_are_dropped_before_idle_nodes_are_closed() -> No
     [pytest.param({"phase": "Failed"}, True, id="crashed at start"), pytest.param({}, False, id="still starting")],
 )
 def test_a_start_that_failed_is_remembered(pod: dict[str, Any], is_failure: bool) -> None:
-    from bridge.core.snapshot import PodPhase  # noqa: PLC0415
-
     changed = {"phase": PodPhase(pod["phase"])} if pod else {}
     decision = decide(make_snapshot(make_elastic(state=State.STARTING).change(pod=changed)))
     assert decision.memory.failed_start_at == (AT if is_failure else None)
