@@ -77,6 +77,13 @@ def end_applications() -> None:
         requests.put(address, json={"state": "KILLED"}, timeout=10).raise_for_status()
 
 
+def make_label_known(name: str) -> None:
+    """Add a node label as an administrator may; the controller adds it too, and lends from its next tick on."""
+    address = f"{environment('TIDEBRIDGE_LAB_RM')}/ws/v1/cluster/add-node-labels?user.name=root"
+    body = {"nodeLabelInfo": [{"name": name, "exclusivity": False}]}
+    requests.post(address, json=body, timeout=10).raise_for_status()
+
+
 def yarn_nodes() -> dict[str, dict[str, Any]]:
     """Return the running YARN nodes by host."""
     nodes = rm("nodes?states=RUNNING")["nodes"] or {}

@@ -13,6 +13,7 @@ from tests.lab.job import Job
 from tests.lab.lab import (
     elastic_nodes,
     elastic_pod_names,
+    make_label_known,
     online_running,
     rm,
     scale_online,
@@ -29,10 +30,7 @@ def test_an_idle_night_lends_its_cores_to_a_job_and_has_them_back_by_morning(tmp
     controller = Controller(tmp_path, night)
     mapped_before = rm("get-node-to-labels")
     assert controller.ask("plan")["decided"]["offer"]["nodes"] == 0
-    controller.start()
-    within(20, lambda: {"name": "k8s", "exclusivity": "false"}.items() <= _label("k8s").items(), "the label is known")
-    controller.stop()
-    assert elastic_pod_names() == set()
+    make_label_known("k8s")
     story.tell(f"by day nothing is offered; the window opens {night.opens:%H:%M}, all is back by {night.back_by:%H:%M}")
 
     job = Job(tmp_path, maps=44, seconds=12)
@@ -59,13 +57,6 @@ def test_an_idle_night_lends_its_cores_to_a_job_and_has_them_back_by_morning(tmp
         containers.stop()
         controller.stop()
         job.close()
-
-
-def _label(name: str) -> dict[str, str]:
-    """Read one of the cluster's labels; the ResourceManager writes a single one without a list."""
-    found = rm("get-node-labels").get("nodeLabelInfo", [])
-    labels = found if isinstance(found, list) else [found]
-    return next((label for label in labels if label["name"] == name), {})
 
 
 def _plans_the_same_twice(controller: Controller, story: Story) -> None:
