@@ -6,7 +6,8 @@
         rooms = lenders(fleet.view(), node_selector={"lend": "true"}, tolerations=template.tolerations)
     pod = KubePool(api, "tidebridge").create_pod(render(template, order))
 
-It decides nothing about how much to lend, and knows nothing of YARN.
+In tenants' namespaces it reads use and want, writes one quota each, and evicts. It decides nothing about how much to
+lend, and knows nothing of YARN.
 """
 
 from k8s_pool.amounts import ZERO, KubeAmount
@@ -14,6 +15,7 @@ from k8s_pool.api import KubeApi, connect
 from k8s_pool.errors import (
     AlreadyExists,
     BadKubeconfig,
+    Conflict,
     Forbidden,
     KubeError,
     KubeUnavailable,
@@ -21,6 +23,7 @@ from k8s_pool.errors import (
     Refused,
     TemplateError,
 )
+from k8s_pool.eviction import EvictionBlocked, evict
 from k8s_pool.fleet import FleetState, FleetView, Freshness, NamespaceLoad, NodeLoad
 from k8s_pool.identity import Identity, pod_name
 from k8s_pool.lenders import LenderRefusal, LenderRoom, Toleration, lenders, waiting_for
@@ -28,29 +31,38 @@ from k8s_pool.parse import parse_node, parse_pod
 from k8s_pool.pod_requests import pod_requests
 from k8s_pool.pool import EventType, KubePool, ServerVersion
 from k8s_pool.quantity import QuantityError
+from k8s_pool.quotas import QUOTA_NAME, KubeQuotas, QuotaView
 from k8s_pool.reflector import Pace
 from k8s_pool.render import PodOrder, render
 from k8s_pool.rights import MissingRight
 from k8s_pool.template import PodTemplate, load
+from k8s_pool.tenants import EvictionCandidate, TenantLoad, tenant_loads
 from k8s_pool.transport import Reply, Request, Timeouts, Transport
 from k8s_pool.views import NodeView, PodKey, PodPhase, PodView, Taint
 from k8s_pool.watch import FleetWatch, read_fleet
+from k8s_pool.workloads import HeldBack, read_held_back
 
 __all__ = [
+    "QUOTA_NAME",
     "ZERO",
     "AlreadyExists",
     "BadKubeconfig",
+    "Conflict",
     "EventType",
+    "EvictionBlocked",
+    "EvictionCandidate",
     "FleetState",
     "FleetView",
     "FleetWatch",
     "Forbidden",
     "Freshness",
+    "HeldBack",
     "Identity",
     "KubeAmount",
     "KubeApi",
     "KubeError",
     "KubePool",
+    "KubeQuotas",
     "KubeUnavailable",
     "LenderRefusal",
     "LenderRoom",
@@ -66,16 +78,19 @@ __all__ = [
     "PodView",
     "QuantityError",
     "QuotaRefused",
+    "QuotaView",
     "Refused",
     "Reply",
     "Request",
     "ServerVersion",
     "Taint",
     "TemplateError",
+    "TenantLoad",
     "Timeouts",
     "Toleration",
     "Transport",
     "connect",
+    "evict",
     "lenders",
     "load",
     "parse_node",
@@ -83,6 +98,8 @@ __all__ = [
     "pod_name",
     "pod_requests",
     "read_fleet",
+    "read_held_back",
     "render",
+    "tenant_loads",
     "waiting_for",
 ]

@@ -6,6 +6,7 @@ KubeError
 ├── Refused          the API server says no to this request (any other 4xx)
 │   ├── Forbidden      a right is missing; names it
 │   ├── AlreadyExists  an object of that name exists
+│   ├── Conflict       the object isn't what was read any more
 │   └── QuotaRefused   a ResourceQuota is used up; the right is there
 └── TemplateError    the pod template can't serve; names file, key and remedy
 
@@ -58,6 +59,10 @@ class Forbidden(Refused):
 
 class AlreadyExists(Refused):
     """An object of that name exists; for a pod named by its promise, an earlier attempt has come through."""
+
+
+class Conflict(Refused):
+    """Another hand changed or removed the object since it was read: read it again, and change that."""
 
 
 class QuotaRefused(Refused):

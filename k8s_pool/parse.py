@@ -9,7 +9,7 @@ from typing import Any
 from k8s_pool import quantity
 from k8s_pool.amounts import KubeAmount
 from k8s_pool.identity import EVICTION_PRIORITY, PREFIX, Identity, identity_of
-from k8s_pool.pod_requests import pod_requests
+from k8s_pool.pod_requests import pod_requests, unset_requests
 from k8s_pool.views import NO_WORDS, NodeView, PodPhase, PodView, Taint, read_time
 
 _BASIC = frozenset({"cpu", "memory", "ephemeral-storage", "pods"})
@@ -64,8 +64,15 @@ def parse_pod(pod: Mapping[str, Any], *, home: str) -> PodView:
         ended_reason=status.get("reason") or _terminated(containers),
         disruption_reason=_disruption(conditions),
         restarts=sum(c.get("restartCount", 0) for c in containers),
+        started_at=read_time(status.get("startTime")),
+        owner_kind=_owner_kind(meta.get("ownerReferences") or ()),
+        unset_requests=unset_requests(spec),
         identity=identity,
     )
+
+
+def _owner_kind(owners: Sequence[Mapping[str, Any]]) -> str:
+    return next((str(owner["kind"]) for owner in owners if owner.get("controller")), "")
 
 
 def _allocatable(raw: Mapping[str, str]) -> KubeAmount:

@@ -37,6 +37,19 @@ def pod_requests(pod: Mapping[str, Any]) -> KubeAmount:
     return _amount(tuple(total.items()))
 
 
+def unset_requests(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which of cpu and memory some container of *spec* doesn't request, unless the pod as a whole does.
+
+    The rule by which a ResourceQuota refuses pods. Source: k8s.io/kubernetes, pkg/quota/v1/evaluator/core/pods.go.
+    """
+    containers = (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+    asked = [(container.get("resources") or {}).get("requests") or {} for container in containers]
+    as_a_whole = (spec.get("resources") or {}).get("requests") or {}
+    return tuple(
+        name for name in ("cpu", "memory") if name not in as_a_whole and any(name not in each for each in asked)
+    )
+
+
 def _with_inits(running: list[Units], containers: Sequence[Mapping[str, Any]], inits: list[Units]) -> list[Units]:
     """Return one amount: the peak of start-up, or of running, whichever is larger, resource by resource."""
     sidecars: Units = {}

@@ -4,7 +4,7 @@ Each action may be repeated: a second create meets AlreadyExists, a second delet
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from enum import StrEnum
 from k8s_pool.errors import AlreadyExists, KubeUnavailable
 from k8s_pool.parse import parse_pod
 from k8s_pool.replies import call, call_unless
-from k8s_pool.rights import MissingRight, is_allowed, needed_rights, review_request
+from k8s_pool.rights import MissingRight, is_allowed, needed_rights, review_request, tenant_rights
 from k8s_pool.transport import JsonObject, Request, Transport
 from k8s_pool.views import PodView
 
@@ -94,11 +94,14 @@ class KubePool:
             content_type = "application/merge-patch+json"
             call(self._transport, Request(method="PATCH", path=f"{path}/{name}", body=patch, content_type=content_type))
 
-    def missing_rights(self) -> tuple[MissingRight, ...]:
-        """Return the rights this package uses and the API server doesn't grant; empty when all is well."""
+    def missing_rights(self, tenants: Iterable[str] = ()) -> tuple[MissingRight, ...]:
+        """Return the rights this package uses and the API server doesn't grant; empty when all is well.
+
+        *tenants* are the namespaces in which quotas are written and pods evicted.
+        """
         return tuple(
             right
-            for right in needed_rights(self.namespace)
+            for right in (*needed_rights(self.namespace), *tenant_rights(tenants))
             if not is_allowed(call(self._transport, review_request(right)))
         )
 

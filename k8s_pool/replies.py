@@ -1,12 +1,13 @@
 """Reads replies: JSON of a success, or the typed error that a refusal means."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from typing import TypeVar
 
 import orjson
 
-from k8s_pool.errors import AlreadyExists, Forbidden, KubeError, KubeUnavailable, QuotaRefused, Refused
+from k8s_pool.errors import AlreadyExists, Conflict, Forbidden, KubeError, KubeUnavailable, QuotaRefused, Refused
 from k8s_pool.transport import JsonObject, Reply, Request, Transport
 
 # What every authorizer's refusal says: pods is forbidden: User "x" cannot create resource "pods" in API group "" ...
@@ -14,7 +15,10 @@ _MISSING_RIGHT = re.compile(
     r'User "[^"]*" cannot (?P<verb>[a-z]+) resource "(?P<resource>[^"]+)"'
     r'(?:.*? in the namespace "(?P<namespace>[^"]+)")?'
 )
+T = TypeVar("T")
+
 _TOO_MANY_REQUESTS = 429
+_PAGE_SIZE = 500
 
 
 def call(transport: Transport, request: Request) -> JsonObject:
@@ -27,6 +31,31 @@ def call_unless(transport: Transport, request: Request, absent_when: Sequence[in
     """Do as `call`, but return None when the reply's status is one of *absent_when*."""
     with closing(transport.send(request)) as reply:
         return None if reply.status in absent_when else read_object(reply)
+
+
+def list_objects(transport: Transport, path: str, parse: Callable[[JsonObject], T]) -> Iterator[T]:
+    """Yield what *parse* makes of each object of the list at *path*, page by page.
+
+    Raises KubeUnavailable for what isn't a list, and for an object that can't be understood.
+    """
+    token = ""
+    while True:
+        query = (("limit", str(_PAGE_SIZE)), *((("continue", token),) if token else ()))
+        page = call(transport, Request(method="GET", path=path, query=query))
+        meta, items = page.get("metadata"), page.get("items")
+        if not isinstance(meta, dict) or not isinstance(items, list | None):
+            raise KubeUnavailable(f"{path}: the answer isn't a list: {str(page)[:80]}")
+        yield from (_parsed(raw, path, parse) for raw in items or ())
+        token = meta.get("continue") or ""
+        if not token:
+            return
+
+
+def _parsed(raw: JsonObject, path: str, parse: Callable[[JsonObject], T]) -> T:
+    try:
+        return parse(raw)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise KubeUnavailable(f"{path}: not understood: {error!r} in {str(raw)[:200]}") from error
 
 
 def read_object(reply: Reply) -> JsonObject:
@@ -64,6 +93,8 @@ def refusal(http_status: int, raw: bytes, *, retry_after_s: float = 0.0) -> Kube
 def _refusal_of(http_status: int, reason: str, message: str) -> Refused:
     if http_status == 409 and reason == "AlreadyExists":
         return AlreadyExists(message, status=http_status, reason=reason)
+    if http_status == 409:
+        return Conflict(message, status=http_status, reason=reason)
     if http_status == 403 and "exceeded quota" in message:
         return QuotaRefused(message, status=http_status, reason=reason)
     if http_status == 403 and (right := _MISSING_RIGHT.search(message)):

@@ -1,8 +1,9 @@
 """The rights this package uses, no more, and how to ask whether we have them.
 
-`config/rbac.yaml` grants the same list; a test compares the two.
+`config/rbac.yaml` and `config/rbac-tenants.yaml` grant the same lists; a test compares them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from k8s_pool.transport import JsonObject, Request
@@ -10,14 +11,18 @@ from k8s_pool.transport import JsonObject, Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingRight:
-    """A right: *verb* on *resource* (of the core API group) in *namespace*; None means the whole cluster."""
+    """A right: *verb* on *resource* in *namespace*; None means the whole cluster."""
 
     verb: str
     resource: str
+    """With its subresource, if any: pods, pods/eviction."""
     namespace: str | None
+    group: str = ""
+    """The API group, "" for the core."""
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.resource} {f'in {self.namespace}' if self.namespace else 'in the whole cluster'}"
+        named = f"{self.resource}.{self.group}" if self.group else self.resource
+        return f"{self.verb} {named} {f'in {self.namespace}' if self.namespace else 'in the whole cluster'}"
 
 
 def needed_rights(namespace: str) -> tuple[MissingRight, ...]:
@@ -30,9 +35,32 @@ def needed_rights(namespace: str) -> tuple[MissingRight, ...]:
     )
 
 
+def tenant_rights(namespaces: Iterable[str]) -> tuple[MissingRight, ...]:
+    """Return every right that quotas, workloads and evictions need in the tenants' *namespaces*."""
+    needed = (
+        *((verb, "resourcequotas", "") for verb in ("list", "create", "update", "delete")),
+        ("list", "replicasets", "apps"),
+        ("list", "statefulsets", "apps"),
+        ("list", "jobs", "batch"),
+        ("create", "pods/eviction", ""),
+    )
+    return tuple(
+        MissingRight(verb=verb, resource=resource, namespace=namespace, group=group)
+        for namespace in namespaces
+        for verb, resource, group in needed
+    )
+
+
 def review_request(right: MissingRight) -> Request:
     """Build the question whether we have *right*. Every authenticated user may ask it."""
-    attributes = {"verb": right.verb, "resource": right.resource, "namespace": right.namespace or ""}
+    resource, _, subresource = right.resource.partition("/")
+    attributes = {
+        "verb": right.verb,
+        "group": right.group,
+        "resource": resource,
+        "subresource": subresource,
+        "namespace": right.namespace or "",
+    }
     body: JsonObject = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",

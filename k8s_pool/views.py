@@ -90,6 +90,12 @@ class PodView:
     disruption_reason: str | None = None
     """Who took it: PreemptionByScheduler, EvictionByEvictionAPI, TerminationByKubelet, DeletionByTaintManager ..."""
     restarts: int = 0
+    started_at: datetime | None = None
+    """When the kubelet took it up."""
+    owner_kind: str = ""
+    """Of the controller that makes it anew, such as ReplicaSet or Job; "" when there is none."""
+    unset_requests: tuple[str, ...] = ()
+    """Which of cpu and memory some container doesn't request: a quota that bounds these would refuse such a pod."""
     identity: Identity = Identity.NONE
 
     @property

@@ -1,18 +1,33 @@
 """A typed client for the REST interface of Hadoop YARN's ResourceManager, 3.3 to 3.5.
 
-It finds the active ResourceManager among several, reads nodes, queues, applications and labels, resizes nodes and maps
-labels. It is usable by itself.
+It finds the active ResourceManager among several, reads nodes, queues, applications and labels, resizes nodes, maps
+labels, and changes queues: CapacityScheduler's over REST, FairScheduler's in its allocation file. It is usable by
+itself.
 """
 
+from yarn_client.allocations import (
+    AllocationFile,
+    FairChange,
+    FairQueue,
+    parse_resources,
+    read_allocations,
+    replace_allocations,
+)
 from yarn_client.apps import AppPart, AppReport, ResourceRequest
+from yarn_client.capacity import Absolute, Percentage, QueueCapacity, Weight, parse_capacity, percentages
 from yarn_client.client import YarnClient
 from yarn_client.cluster import ClusterInfo
+from yarn_client.conf_check import problems
 from yarn_client.errors import (
+    AllocationsChanged,
+    AllocationsUnreachable,
+    BadAllocations,
     BadReply,
     CustomResourcesAtRisk,
     Forbidden,
     NodeNotUpdatable,
     NotFound,
+    NotMutable,
     RmRefused,
     RmUnavailable,
     YarnError,
@@ -20,9 +35,11 @@ from yarn_client.errors import (
 from yarn_client.labels import NodeLabel
 from yarn_client.nodes import NodeReport
 from yarn_client.scheduler import PartitionCapacity, PartitionUse, QueueReport, SchedulerKind, SchedulerReport
+from yarn_client.scheduler_conf import ConfChanges
 from yarn_client.transport import NoReply, Reply, Request, RequestsTransport, Timeouts, Transport
 from yarn_client.values import (
     AppState,
+    CapacityMode,
     CustomResources,
     HaState,
     NodeState,
@@ -32,13 +49,22 @@ from yarn_client.values import (
 )
 
 __all__ = [
+    "Absolute",
+    "AllocationFile",
+    "AllocationsChanged",
+    "AllocationsUnreachable",
     "AppPart",
     "AppReport",
     "AppState",
+    "BadAllocations",
     "BadReply",
+    "CapacityMode",
     "ClusterInfo",
+    "ConfChanges",
     "CustomResources",
     "CustomResourcesAtRisk",
+    "FairChange",
+    "FairQueue",
     "Forbidden",
     "HaState",
     "NoReply",
@@ -47,8 +73,11 @@ __all__ = [
     "NodeReport",
     "NodeState",
     "NotFound",
+    "NotMutable",
     "PartitionCapacity",
     "PartitionUse",
+    "Percentage",
+    "QueueCapacity",
     "QueueReport",
     "QueueState",
     "Reply",
@@ -62,7 +91,14 @@ __all__ = [
     "SchedulerReport",
     "Timeouts",
     "Transport",
+    "Weight",
     "YarnClient",
     "YarnError",
     "YarnResource",
+    "parse_capacity",
+    "parse_resources",
+    "percentages",
+    "problems",
+    "read_allocations",
+    "replace_allocations",
 ]

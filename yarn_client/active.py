@@ -16,15 +16,27 @@ from datetime import datetime
 
 from yarn_client import cluster
 from yarn_client.cluster import ClusterInfo
-from yarn_client.errors import BadReply, Forbidden, NodeNotUpdatable, NotFound, RmRefused, RmUnavailable, YarnError
+from yarn_client.errors import (
+    BadReply,
+    Forbidden,
+    NodeNotUpdatable,
+    NotFound,
+    NotMutable,
+    RmRefused,
+    RmUnavailable,
+    YarnError,
+)
 from yarn_client.reading import Json, decode
 from yarn_client.transport import NoReply, Reply, Request, Timeouts, Transport
 from yarn_client.values import HaState
 
 _TRIES = 2
-_LONGEST_QUOTE = 300
+_LONGEST_QUOTE = 600
+"""Characters of a plain text: a refused change of queues takes some 300 to say why."""
 _NOT_UPDATABLE = ("Failed to update the node resource", "on an unrecognized node")
 """Of a resize of a node that is gone: 3.4.2, 3.5.0."""
+_NOT_MUTABLE = ("mutable configuration store", "MutableConfScheduler")
+"""Of a change with the default store, and of anything else there and with other schedulers (3.4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +129,7 @@ class ActiveRm:
         return has_nodes, info.started_at
 
     def _send(self, address: str, request: Request, timeouts: Timeouts) -> _Served | _Outage:
-        return _interpret(self._transport.send(address, request, timeouts), may_be_empty=request.is_change)
+        return _interpret(self._transport.send(address, request, timeouts), request)
 
 
 class _Heard:
@@ -136,7 +148,7 @@ def _full(address: str) -> str:
     return with_scheme.rstrip("/")
 
 
-def _interpret(answer: Reply | NoReply, *, may_be_empty: bool) -> _Served | _Outage:
+def _interpret(answer: Reply | NoReply, request: Request) -> _Served | _Outage:
     """Tell an answer of the RM from an outage; raise the RM's refusal."""
     if isinstance(answer, NoReply):
         return _Outage(answer.why, answer.may_have_arrived)
@@ -151,9 +163,11 @@ def _interpret(answer: Reply | NoReply, *, may_be_empty: bool) -> _Served | _Out
         return _error(answer.status, document)
     if answer.status >= 300:
         return _Outage(f"{answer.status} to {answer.location or 'nowhere'}")
-    if document is None and not may_be_empty:
+    if document is None and not request.is_change:
         return _Outage("an empty answer")
     if isinstance(document, str):
+        if request.success_text and document.strip() == request.success_text:
+            return _Served(document)
         return _Outage(f"{answer.status} that isn't JSON: {document.strip()[:80]!r}")
     return _Served(document)
 
@@ -173,6 +187,8 @@ def _refusal(status: int, exception: str, message: str) -> RmRefused:
         return Forbidden(status, exception, message)
     if status == 404:
         return NotFound(status, exception, message)
+    if status == 400 and any(words in message for words in _NOT_MUTABLE):
+        return NotMutable(status, exception, message)
     if status >= 500 and any(words in message for words in _NOT_UPDATABLE):
         return NodeNotUpdatable(status, exception, message)
     return RmRefused(status, exception, message)

@@ -4,13 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from yarn_client import apps, cluster, labels, nodes, scheduler
+from yarn_client import apps, cluster, labels, nodes, scheduler, scheduler_conf
 from yarn_client.active import ActiveRm
 from yarn_client.apps import AppPart, AppReport
 from yarn_client.cluster import ClusterInfo
+from yarn_client.errors import NotFound
 from yarn_client.labels import NodeLabel
 from yarn_client.nodes import NodeReport
 from yarn_client.scheduler import SchedulerReport
+from yarn_client.scheduler_conf import ConfChanges
 from yarn_client.transport import RequestsTransport, Timeouts, Transport
 from yarn_client.values import AppState, NodeState, YarnResource
 
@@ -88,6 +90,44 @@ class YarnClient:
     def maximum_allocation(self) -> YarnResource:
         """Read the largest container that the configuration allows; no node may be as large."""
         return self._allocation("maximum")
+
+    def conf(self, name: str) -> str | None:
+        """Read one property of the RM's own configuration, defaults included; None for one that isn't set.
+
+        The scheduler's file isn't part of it: yarn.scheduler.capacity.* is in `scheduler_conf()` only (3.4.2).
+        """
+        try:
+            return cluster.read_conf_value(self._rm.ask(cluster.conf_request(name)))
+        except NotFound:
+            return None
+
+    def scheduler_conf(self) -> Mapping[str, str]:
+        """Read CapacityScheduler's configuration by full key; raise NotMutable where it can't be changed either."""
+        return scheduler_conf.read_conf(self._rm.ask(scheduler_conf.conf_request()))
+
+    def scheduler_conf_version(self) -> int:
+        """Read the number that grows with each accepted change, by whomever, also with one that changes nothing.
+
+        The server doesn't guard against two writers: compare the number before with the one after. With the store
+        `memory` a restart begins again at 1.
+        """
+        return scheduler_conf.read_version(self._rm.ask(scheduler_conf.version_request()))
+
+    def validate_scheduler_conf(self, changes: ConfChanges) -> Mapping[str, str]:
+        """Ask what the configuration would be after *changes*; raise RmRefused (400) with the RM's reason.
+
+        It passes what the change itself would pass, nonsense included: ask `conf_check.problems` too.
+        """
+        reply = self._rm.ask(scheduler_conf.validate_request(changes))
+        return scheduler_conf.read_conf(reply, scheduler_conf.VALIDATE_PATH)
+
+    def change_scheduler_conf(self, changes: ConfChanges) -> None:
+        """Apply all of *changes*, or nothing; read the queues back to learn what they did. No change sends nothing.
+
+        Raise RmRefused (400) with the RM's reason, NotMutable, or Forbidden for users who aren't admins.
+        """
+        if changes.values_by_queue or changes.settings:
+            self._rm.ask(scheduler_conf.change_request(changes))
 
     def labels(self) -> tuple[NodeLabel, ...]:
         """List the cluster's node labels."""

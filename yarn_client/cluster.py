@@ -64,6 +64,11 @@ def allocation_names(bound: str) -> tuple[str, str]:
     return f"yarn.scheduler.{bound}-allocation-vcores", f"yarn.scheduler.{bound}-allocation-mb"
 
 
+def read_conf_value(reply: Json) -> str:
+    """Read the property's value as text."""
+    return Fields(reply, CONF_PATH).inside("property").text("value", "")
+
+
 def read_conf_number(reply: Json) -> int:
     """Read the property's value as a whole number."""
     return Fields(reply, CONF_PATH).inside("property").whole("value")

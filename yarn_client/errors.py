@@ -5,8 +5,12 @@
     ├── RmRefused              the active RM answered, and said no
     │   ├── Forbidden          401, 403: the user may not
     │   ├── NotFound           404: no such node, or no such path in this version
+    │   ├── NotMutable         the scheduler's configuration can't be changed over REST
     │   └── NodeNotUpdatable   the node's state (SHUTDOWN, DECOMMISSIONED, ...) allows no resize
     ├── CustomResourcesAtRisk  this package said no: the resize would wipe GPUs and the like
+    ├── BadAllocations         FairScheduler's allocation file isn't one; says where
+    ├── AllocationsChanged     another hand wrote the allocation file in between
+    ├── AllocationsUnreachable the allocation file can't be read or written
     └── BadReply               JSON came, and it can't be understood
 
 No exception of `requests` leaves the package. A wrong argument is a `ValueError` or a `TypeError`: a bug of the caller.
@@ -50,6 +54,18 @@ class NotFound(RmRefused):
     """The RM knows no such node or path; labels in distributed mode answer so too."""
 
 
+class NotMutable(RmRefused):
+    """The scheduler's configuration can't be read or changed over REST; says what to set instead."""
+
+    remedy = (
+        "for CapacityScheduler set yarn.scheduler.configuration.store.class to zk, leveldb, fs or memory (the default "
+        "is file) and restart the ResourceManager; FairScheduler's queues are in its allocation file"
+    )
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}; {self.remedy}"
+
+
 class NodeNotUpdatable(RmRefused):
     """The node is in a state in which it can't be resized; asking again won't help."""
 
@@ -61,6 +77,23 @@ class CustomResourcesAtRisk(YarnError):
         self.node_id = node_id
         self.names = names
         super().__init__(f"a resize over REST would drop {', '.join(names)} from {node_id}")
+
+
+class BadAllocations(YarnError):
+    """The allocation file can't be understood, or not be changed safely; *line* counts from 1."""
+
+    def __init__(self, line: int, why: str) -> None:
+        self.line = line
+        self.why = why
+        super().__init__(f"allocation file, line {line}: {why}")
+
+
+class AllocationsChanged(YarnError):
+    """The allocation file isn't what was read any more: read it again, and change that."""
+
+
+class AllocationsUnreachable(YarnError):
+    """The allocation file can't be read or written: absent, or no right to it."""
 
 
 class BadReply(YarnError):

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from yarn_client.reading import Fields, Json
 from yarn_client.transport import Request
-from yarn_client.values import NOTHING, QueueState, YarnResource
+from yarn_client.values import NOTHING, CapacityMode, QueueState, YarnResource
 
 SCHEDULER_PATH = "/ws/v1/cluster/scheduler"
 
@@ -53,7 +53,7 @@ class PartitionCapacity:
     max_capacity_ratio: float | None = None
     """Of the parent."""
     absolute_capacity_ratio: float | None = None
-    """Of the partition."""
+    """Of the partition. In weight mode the one to read: capacity_ratio is 0 there (3.4.2)."""
     absolute_max_capacity_ratio: float | None = None
     """Of the partition."""
     guaranteed: YarnResource | None = None
@@ -62,6 +62,8 @@ class PartitionCapacity:
     """Effective maximum now (Capacity), configured maximum (Fair)."""
     fair_share: YarnResource | None = None
     """Instantaneous fair share (Fair only)."""
+    weight: float | None = None
+    """In weight mode (Capacity, from 3.4 on)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,12 @@ class QueueReport:
     """Partitions ever used; summed over the children where the RM gives none for a parent."""
     capacities: tuple[PartitionCapacity, ...]
     children: tuple["QueueReport", ...]
+    mode: CapacityMode = CapacityMode.UNKNOWN
+    """How its capacity is configured; UNKNOWN before 3.4, and for FairScheduler's queues."""
+
+    def capacity(self, partition: str = "") -> PartitionCapacity | None:
+        """Give what it may have in *partition*, None where it has no capacity there."""
+        return next((one for one in self.capacities if one.partition == partition), None)
 
     @property
     def is_leaf(self) -> bool:
@@ -146,6 +154,7 @@ def _capacity_queue(raw: Fields, parent: str) -> QueueReport:
         uses=own or _summed(children),
         capacities=tuple(_capacity(one) for one in raw.inside("capacities").each("queueCapacitiesByPartition")),
         children=children,
+        mode=CapacityMode(raw.text("mode", "")),
     )
 
 
@@ -158,7 +167,14 @@ def _capacity(raw: Fields) -> PartitionCapacity:
         absolute_max_capacity_ratio=raw.ratio("absoluteMaxCapacity"),
         guaranteed=raw.resource("effectiveMinResource"),
         maximum=raw.resource("effectiveMaxResource"),
+        weight=_weight(raw),
     )
+
+
+def _weight(raw: Fields) -> float | None:
+    """Read the weight; the RM writes -1 for a queue that has none."""
+    weight = raw.number("weight")
+    return None if weight is None or weight < 0 else weight
 
 
 def _summed(queues: tuple[QueueReport, ...]) -> tuple[PartitionUse, ...]:

@@ -28,16 +28,27 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked, whoever is asked: a path below the RM's address, a query, and a body for POST."""
+    """What is asked, whoever is asked: a path below the RM's address, a query, and a body for POST or PUT."""
 
     path: str
     query: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
+    content_type: str = "application/json"
+    is_put: bool = False
+    success_text: str = ""
+    """What a success says where the RM answers in plain text; any other text is an outage."""
 
     @property
     def is_change(self) -> bool:
-        """Say whether this is a POST."""
+        """Say whether this is a POST or a PUT."""
         return self.body is not None
+
+    @property
+    def method(self) -> str:
+        """Name the HTTP method."""
+        if self.body is None:
+            return "GET"
+        return "PUT" if self.is_put else "POST"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +96,11 @@ class RequestsTransport:
         """Send once; every failure of `requests` becomes a NoReply."""
         try:
             answer = self._session.request(
-                "POST" if request.is_change else "GET",
+                request.method,
                 address + request.path,
                 params=request.query + self._login,
                 data=request.body,
-                headers={"Accept": "application/json", "Content-Type": "application/json"},
+                headers={"Accept": "application/json", "Content-Type": request.content_type},
                 timeout=(timeouts.connect_s, timeouts.read_s),
                 allow_redirects=False,
             )

@@ -92,6 +92,17 @@ class QueueState(_Word):
     UNKNOWN = "UNKNOWN"
 
 
+class CapacityMode(_Word):
+    """How a queue's capacity is written in CapacityScheduler's configuration."""
+
+    PERCENTAGE = "percentage"
+    WEIGHT = "weight"
+    ABSOLUTE = "absolute"
+    MIXED = "mixed"
+    """A mode for each resource, from 3.4 on, without legacy queue mode."""
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class RmVersion:
     """A version to compare by its first three numbers; `text` is all of it and doesn't count in comparisons."""

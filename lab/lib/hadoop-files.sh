@@ -8,14 +8,20 @@ write_hadoop_files() {
   ln -s "$HADOOP_DIR/jars" "$HADOOP_HOME/lib"
   core_site "$HADOOP_HOME/tmp" >"$HADOOP_CONF_DIR/core-site.xml"
   core_site /tmp/hadoop >"$POD_CONF_DIR/core-site.xml"
-  yarn_site "$STATE/static-nm" >"$HADOOP_CONF_DIR/yarn-site.xml"
   yarn_site /tmp/nodemanager >"$POD_CONF_DIR/yarn-site.xml"
   mapred_site | tee "$POD_CONF_DIR/mapred-site.xml" >"$HADOOP_CONF_DIR/mapred-site.xml"
   log4j | tee "$POD_CONF_DIR/log4j.properties" >"$HADOOP_CONF_DIR/log4j.properties"
-  capacity_scheduler >"$HADOOP_CONF_DIR/capacity-scheduler.xml"
+  write_scheduler_files
   # The kubelet's own hosts file maps a pod's address to its name, and the NodeManager would register under
   # that name, which nobody outside the pod can resolve.
   echo '127.0.0.1 localhost nodemanager' >"$POD_CONF_DIR/hosts"
+}
+
+# What says which scheduler runs, and with which queues.
+write_scheduler_files() {
+  yarn_site "$STATE/static-nm" >"$HADOOP_CONF_DIR/yarn-site.xml"
+  capacity_scheduler >"$HADOOP_CONF_DIR/capacity-scheduler.xml"
+  fair_scheduler >"$ALLOCATIONS"
 }
 
 configuration() { echo '<configuration>'; cat; echo '</configuration>'; }
@@ -45,14 +51,29 @@ resourcemanager_properties() {
   property yarn.resourcemanager.recovery.enabled true
   property yarn.resourcemanager.store.class org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore
   property yarn.resourcemanager.fs.state-store.uri "file://$STATE/rm/state"
-  property yarn.resourcemanager.scheduler.class \
-    org.apache.hadoop.yarn.server.resourcemanager.scheduler.capacity.CapacityScheduler
-  property yarn.scheduler.configuration.store.class memory
+  scheduler_properties
   property yarn.scheduler.minimum-allocation-mb 128
   property yarn.scheduler.minimum-allocation-vcores 1
   property yarn.nm.liveness-monitor.expiry-interval-ms 20000
   property yarn.node-labels.enabled true
   property yarn.node-labels.fs-store.root-dir "file://$STATE/rm/labels"
+}
+
+scheduler_properties() {
+  local schedulers=org.apache.hadoop.yarn.server.resourcemanager.scheduler
+  case $SCHEDULER in
+    capacity)
+      property yarn.resourcemanager.scheduler.class "$schedulers.capacity.CapacityScheduler"
+      property yarn.scheduler.configuration.store.class memory
+      ;;
+    fair)
+      property yarn.resourcemanager.scheduler.class "$schedulers.fair.FairScheduler"
+      property yarn.scheduler.fair.allocation.file "$ALLOCATIONS"
+      # Otherwise every container is rounded up to 1024 MB.
+      property yarn.scheduler.increment-allocation-mb 128
+      ;;
+    *) die "TIDEBRIDGE_LAB_SCHEDULER is capacity or fair, not $SCHEDULER" ;;
+  esac
 }
 
 nodemanager_properties() {
@@ -97,6 +118,25 @@ capacity_scheduler() {
     property yarn.scheduler.capacity.resource-calculator \
       org.apache.hadoop.yarn.util.resource.DominantResourceCalculator
   } | configuration
+}
+
+fair_scheduler() {
+  cat <<'ALLOCATIONS'
+<?xml version="1.0"?>
+<allocations>
+  <!-- Two queues of equal weight, as with CapacityScheduler. -->
+  <queue name="root">
+    <queue name="default">
+      <weight>1.0</weight>
+    </queue>
+    <queue name="ads">
+      <weight>1.0</weight>
+    </queue>
+  </queue>
+  <queueMaxAMShareDefault>0.8</queueMaxAMShareDefault>
+  <defaultQueueSchedulingPolicy>drf</defaultQueueSchedulingPolicy>
+</allocations>
+ALLOCATIONS
 }
 
 log4j() {

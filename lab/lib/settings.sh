@@ -11,6 +11,9 @@ STATE=${TIDEBRIDGE_LAB:-/var/tmp/tidebridge-lab}
 NETNS=${TIDEBRIDGE_LAB_NETNS:-tidelab}
 NETNS_FILE=/run/netns/$NETNS
 
+# Which scheduler the ResourceManager runs: capacity or fair.
+SCHEDULER=${TIDEBRIDGE_LAB_SCHEDULER:-capacity}
+
 POD_SUBNET=10.88.0.0/24
 GATEWAY=10.88.0.1      # the pods' bridge, and the address of everything that isn't a pod
 RM_WEB=http://$GATEWAY:8088
@@ -30,6 +33,7 @@ POD_TEMPLATE=$STATE/nodemanager-pod.yaml
 DFS=$STATE/dfs         # a shared folder that stands for HDFS: pods mount it at the same path
 HADOOP_HOME=$STATE/hadoop
 HADOOP_CONF_DIR=$HADOOP_HOME/conf
+ALLOCATIONS=$HADOOP_CONF_DIR/fair-scheduler.xml   # FairScheduler's queues; there with either scheduler
 
 PAUSE_IMAGE=tidebridge-lab/pause:1
 

@@ -1,6 +1,5 @@
 """The same claims against a real API server; needs the lab's environment (`lab/enter`)."""
 
-import base64
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
@@ -36,12 +35,12 @@ from k8s_pool.reflector import watch_request
 from k8s_pool.replies import call, parse_object
 from k8s_pool.rights import needed_rights
 from k8s_pool.template import check
+from tests.k8s_pool.lab import RBAC, connect_as, put
 
 pytestmark = pytest.mark.lab
 
 PLACE = "k8s-pool-claims"
 """A namespace of this file's own."""
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
 @pytest.fixture(scope="module")
@@ -99,34 +98,15 @@ def grant(admin: KubeApi, rights: Sequence[MissingRight]) -> None:
             if (right.namespace is None) is is_cluster
         ]
         ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": PLACE}
-        put(admin, f"{base}/{kind.lower()}s", {"rules": rules})
-        put(admin, f"{base}/{kind.lower()}bindings", {"roleRef": ref, "subjects": [subject]})
-
-
-def put(admin: KubeApi, path: str, body: dict[str, Any]) -> None:
-    body = {"metadata": {"name": PLACE}} | body
-    try:
-        call(admin, Request(method="POST", path=path, body=body))
-    except AlreadyExists:
-        call(admin, Request(method="PUT", path=f"{path}/{PLACE}", body=body))
+        put(admin, f"{base}/{kind.lower()}s", {"metadata": {"name": PLACE}, "rules": rules})
+        bound = {"metadata": {"name": PLACE}, "roleRef": ref, "subjects": [subject]}
+        put(admin, f"{base}/{kind.lower()}bindings", bound)
 
 
 @pytest.fixture
 def lender(admin: KubeApi, tmp_path: Path) -> KubeApi:
     """The API server as the service account sees it."""
-    path = f"/api/v1/namespaces/{PLACE}/serviceaccounts/lender/token"
-    token = call(admin, Request(method="POST", path=path, body={"spec": {"expirationSeconds": 3600}}))["status"][
-        "token"
-    ]
-    kubeconfig = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text(encoding="utf-8"))
-    kubeconfig["users"][0]["user"] = {"token": token}
-    cluster = kubeconfig["clusters"][0]["cluster"]
-    if "certificate-authority" in cluster:
-        raw = (Path(os.environ["KUBECONFIG"]).parent / cluster.pop("certificate-authority")).read_bytes()
-        cluster["certificate-authority-data"] = base64.b64encode(raw).decode()
-    written = tmp_path / "kubeconfig"
-    written.write_text(yaml.safe_dump(kubeconfig), encoding="utf-8")
-    return connect(kubeconfig=written)
+    return connect_as(admin, PLACE, "lender", tmp_path)
 
 
 def until_missing(pool: KubePool, expected: Sequence[MissingRight]) -> tuple[MissingRight, ...]:

@@ -18,7 +18,7 @@ from k8s_pool import (
     ServerVersion,
     parse_pod,
 )
-from k8s_pool.rights import needed_rights
+from k8s_pool.rights import needed_rights, tenant_rights
 from tests.k8s_pool.stubs import HOME, StubReply, StubTransport, json_reply, raw_elastic, raw_pod, refusal_reply
 
 AT = datetime(2026, 1, 1, 6, 30, tzinfo=UTC)
@@ -131,17 +131,40 @@ def test_missing_rights_are_those_not_clearly_granted() -> None:
     assert silent.missing_rights() == needed
 
 
-def test_rbac_grants_exactly_the_rights_in_use() -> None:
-    documents: list[dict[str, Any]] = list(yaml.safe_load_all(Path("config/rbac.yaml").read_text(encoding="utf-8")))
-    granted = {
-        (verb, resource, role["metadata"].get("namespace"))
+def granted_by(path: str) -> set[tuple[str, str, str, str | None]]:
+    documents: list[dict[str, Any]] = list(yaml.safe_load_all(Path(path).read_text(encoding="utf-8")))
+    return {
+        (verb, resource, group, role["metadata"].get("namespace"))
         for role in documents
         if role["kind"] in ("Role", "ClusterRole")
         for rule in role["rules"]
         for verb in rule["verbs"]
         for resource in rule["resources"]
+        for group in rule["apiGroups"]
     }
-    assert granted == {(right.verb, right.resource, right.namespace) for right in needed_rights("tidebridge")}
+
+
+def test_rbac_grants_exactly_the_rights_in_use() -> None:
+    needed = needed_rights("tidebridge")
+    assert granted_by("config/rbac.yaml") == {(each.verb, each.resource, each.group, each.namespace) for each in needed}
+
+
+def test_rbac_for_tenants_grants_exactly_the_rights_in_use() -> None:
+    """Its rights are bound in each namespace, so the role itself has none."""
+    needed = tenant_rights(("ads",))
+    assert granted_by("config/rbac-tenants.yaml") == {(each.verb, each.resource, each.group, None) for each in needed}
+
+
+def test_rights_missing_in_a_tenants_namespace_are_named() -> None:
+    needed = (*needed_rights(HOME), *tenant_rights(("ads", "etl")))
+    answers = [{"status": {"allowed": right.resource != "pods/eviction"}} for right in needed]
+    pool, transport = pool_that_hears(*map(json_reply, answers))
+    missing = pool.missing_rights(("ads", "etl"))
+    assert [str(right) for right in missing] == ["create pods/eviction in ads", "create pods/eviction in etl"]
+    bodies = [request.body or {} for request in transport.requests]
+    asked = [body["spec"]["resourceAttributes"] for body in bodies]
+    assert {"verb": "list", "group": "apps", "resource": "replicasets", "subresource": "", "namespace": "etl"} in asked
+    assert asked[-1]["subresource"] == "eviction"
 
 
 def test_a_providers_version_is_read() -> None:

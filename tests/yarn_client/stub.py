@@ -57,7 +57,7 @@ class StubTransport:
     def asked(self) -> list[str]:
         """What was asked of whom, as "rm1 GET /path"."""
         return [
-            f"{address[7:10]} {'POST' if request.is_change else 'GET'} {request.path.removeprefix('/ws/v1/cluster')}"
+            f"{address[7:10]} {request.method} {request.path.removeprefix('/ws/v1/cluster')}"
             for address, request in self.sent
         ]
 

@@ -66,6 +66,16 @@ def test_a_configuration_that_does_not_say_is_not_found() -> None:
         YarnClient([RM1], transport=Conf(minimum_allocation_vcores=missing)).minimum_allocation()
 
 
+def test_one_property_is_read_by_its_name() -> None:
+    conf = Conf(enable=recorded("3.4.2", "conf_monitor"))
+    assert YarnClient([RM1], transport=conf).conf("yarn.resourcemanager.scheduler.monitor.enable") == "false"
+
+
+def test_a_property_that_is_not_set_is_none() -> None:
+    conf = Conf(calculator=recorded("3.4.2", "error_404_conf"))
+    assert YarnClient([RM1], transport=conf).conf("yarn.scheduler.capacity.resource.calculator") is None
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.yarn_client.stub import VERSIONS, client_of, recorded, says
-from yarn_client import QueueReport, QueueState, Reply, SchedulerKind, SchedulerReport, YarnResource
+from yarn_client import CapacityMode, QueueReport, QueueState, Reply, SchedulerKind, SchedulerReport, YarnResource
 from yarn_client.errors import BadReply
 
 NOTHING = YarnResource(vcores=0, memory_mib=0)
@@ -113,3 +113,54 @@ def test_a_queue_without_a_name_is_a_bad_reply() -> None:
     root = {"type": "capacityScheduler", "queueName": "root", "queues": {"queue": [{"state": "RUNNING"}]}}
     with pytest.raises(BadReply, match=r"schedulerInfo\.queues\.queue\.queueName"):
         scheduler(says({"scheduler": {"schedulerInfo": root}}))
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "weight", "guaranteed"),
+    [
+        ("scheduler_weight", CapacityMode.WEIGHT, 3.0, YarnResource(vcores=3, memory_mib=1536)),
+        ("scheduler_absolute", CapacityMode.ABSOLUTE, None, YarnResource(vcores=2, memory_mib=1024)),
+        ("scheduler_labelled", CapacityMode.PERCENTAGE, None, YarnResource(vcores=1, memory_mib=829)),
+    ],
+)
+def test_a_queue_says_how_it_is_configured_and_what_came_of_it(
+    name: str, mode: CapacityMode, weight: float | None, guaranteed: YarnResource
+) -> None:
+    ads = queues("3.4.2", name)["root.ads"]
+    plain = ads.capacity()
+    assert plain is not None
+    assert (ads.mode, plain.weight, plain.guaranteed) == (mode, weight, guaranteed)
+
+
+def test_in_weight_mode_the_absolute_capacity_is_the_one_to_read() -> None:
+    plain = queues("3.4.2", "scheduler_weight")["root.ads"].capacity()
+    assert plain is not None
+    assert (plain.capacity_ratio, plain.absolute_capacity_ratio) == (0.0, 0.75)
+
+
+def test_a_label_has_a_capacity_of_its_own() -> None:
+    ads = queues("3.4.2", "scheduler_labelled")["root.ads"]
+    there = ads.capacity("k8s")
+    assert there is not None
+    assert (there.capacity_ratio, there.guaranteed) == (0.25, YarnResource(vcores=2, memory_mib=1024))
+    assert ads.capacity("gpu") is None
+
+
+def test_before_3_4_no_mode_is_said() -> None:
+    assert queues("3.3.6", "scheduler_capacity")["root.default"].mode is CapacityMode.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("scheduler_fair_before", {"root", "root.default", "root.ads"}),
+        ("scheduler_fair_after", {"root", "root.default", "root.ads", "root.team", "root.team.etl"}),
+    ],
+)
+def test_a_change_of_the_allocation_file_shows_in_the_queues(name: str, expected: set[str]) -> None:
+    found = queues("3.4.2", name)
+    assert set(found) == expected
+    ads = found["root.ads"].capacity()
+    assert ads is not None
+    is_after = "root.team" in expected
+    assert ads.guaranteed == (YarnResource(vcores=1, memory_mib=512) if is_after else NOTHING)

@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = _answer
+    do_GET = do_POST = do_PUT = _answer
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep quiet."""
@@ -72,6 +72,13 @@ def test_says_who_asks_keeps_the_cookie_and_the_connection(
     assert first[:4] == ("GET", "/x?states=RUNNING%2CLOST&user.name=boss", None, b"")
     assert second[:4] == ("POST", "/x?user.name=boss", "hadoop.auth=u=boss", b'{"a":1}')
     assert first[4] == second[4]
+
+
+def test_puts_where_a_put_is_asked(
+    transport: RequestsTransport, address: str, seen: list[tuple[str, str, str | None, bytes, int]]
+) -> None:
+    transport.send(address, Request(path="/x", body=b"<a/>", is_put=True), PATIENT)
+    assert (seen[0][0], seen[0][3]) == ("PUT", b"<a/>")
 
 
 def test_unpacks_the_reply(transport: RequestsTransport, address: str) -> None:
