@@ -21,11 +21,11 @@ from bridge.core.snapshot import (
     PoolPolicy,
     Promise,
     Snapshot,
-    WaitingContainers,
     YarnFacts,
     YarnNode,
     YarnNodeState,
 )
+from bridge.core.waiting import WaitingContainers
 from bridge.core.window import WindowSpan
 
 YARN_NODES = 5_000
