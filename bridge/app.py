@@ -9,19 +9,30 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import assert_never
+from zoneinfo import ZoneInfo
 
-from bridge.adapters.calendar import WindowRule, spans
+from bridge.adapters.calendar import WindowRule, next_firing, spans
+from bridge.adapters.capacity_queues import CapacityQueues
 from bridge.adapters.clock import SystemClock
-from bridge.adapters.convert import shape_of
+from bridge.adapters.convert import room_of_yarn, shape_of
+from bridge.adapters.fair_queues import FairQueues
 from bridge.adapters.kube import KubeCluster, template_extra
+from bridge.adapters.namespaces import TenantNamespaces
+from bridge.adapters.queues import YarnQueues
+from bridge.adapters.quotas import NamespaceQuotas
 from bridge.adapters.yarn import YarnCluster
 from bridge.controller.pool import Mode, Pool
+from bridge.controller.rebalance import Rebalancing, Rounds
+from bridge.controller.sharing import Sharing, entitlement
 from bridge.core.resources import Resources, Shape
 from bridge.core.window import WindowSpan
-from bridge.ports import Clock, Journal, PortError
-from bridge.settings import Cluster, Problem, Settings, Window, pool_policy
+from bridge.ports import Clock, Enforcer, Journal, PortError
+from bridge.settings import Adapter, Cluster, Entitled, Problem, Settings, Window, pool_policy, share_policy
 from bridge.settings import Pool as PoolSettings
-from bridge.store import open_journal
+from bridge.store import SqlJournal, open_journal
+from bridge.store.shares import SqlShares
 from k8s_pool import (
     BadKubeconfig,
     FleetView,
@@ -43,6 +54,9 @@ LOOK_BACK = timedelta(hours=26)
 LOOK_AHEAD = timedelta(hours=50)
 """How far around an instant windows are computed: a window lasts at most a day, and one that follows may extend it."""
 
+LOOK_EVERY_TICKS = 3
+"""How often demand is looked at between two rounds: it costs as much as a tick."""
+
 FIRST_SYNC_S = 20.0
 """How long the first tick waits for the first list; one that starts without it sees a gap, and YARN's deadlines."""
 
@@ -62,6 +76,8 @@ class App:
     settings: Settings
     journal: Journal
     pools: tuple[Pool, ...]
+    sharing: Sharing | None = None
+    """What rounds of rebalancing work with; None where no tenants are configured."""
 
 
 @contextmanager
@@ -97,7 +113,13 @@ def running(
             )
             for name, pool in settings.pools.items()
         )
-        yield App(settings=settings, journal=journal, pools=pools)
+        sharing = None
+        if settings.tenants:
+            pool = next(pool for pool in pools if pool.name == settings.rebalanced_pool)
+            cluster = settings.yarn.clusters[settings.pools[pool.name].cluster]
+            client = stack.enter_context(_yarn_client(cluster))
+            sharing = _sharing(settings, pool, journal.shares, api=api, view=view, client=client)
+        yield App(settings=settings, journal=journal, pools=pools, sharing=sharing)
 
 
 def _kubernetes(settings: Settings) -> KubeApi:
@@ -161,7 +183,7 @@ def _pool(
     settings: Settings,
     name: str,
     *,
-    journal: Journal,
+    journal: SqlJournal,
     api: KubeApi,
     view: Callable[[], FleetView],
     template: PodTemplate,
@@ -181,18 +203,120 @@ def _pool(
         node_selector=pool.lenders.node_selector,
         priority_class=pool.priority_class,
         env={"RM_WEB_ADDRESSES": ",".join(cluster.resourcemanagers)},
+        tenant_namespaces=_tenant_namespaces(settings, name),
     )
+    is_shared = bool(settings.tenants) and name == settings.rebalanced_pool
+    policy = pool_policy(settings, name, shape=shape(pool, cluster, template))
     rules = tuple(_rule(window) for window in settings.windows if window.pool == name)
     return Pool(
-        policy=pool_policy(settings, name, shape=shape(pool, cluster, template)),
+        policy=policy,
         windows=windows_around(rules),
         kube=kube,
-        yarn=YarnCluster(client, clock, settle=timedelta(seconds=cluster.settle_s)),
+        yarn=YarnCluster(
+            client, clock, settle=timedelta(seconds=cluster.settle_s), by_queue=is_shared, label=policy.label
+        ),
         journal=journal,
         clock=clock,
         new_id=ids,
         mode=Mode(settings.mode),
+        entitled=lambda: entitlement(journal.shares) if is_shared and _round_mode(settings) is Mode.ENFORCE else None,
     )
+
+
+def _tenant_namespaces(settings: Settings, pool: str) -> frozenset[str]:
+    """Name the namespaces whose pods are use of what this pool's lenders lend."""
+    if pool != settings.rebalanced_pool:
+        return frozenset()
+    return frozenset(name for tenant in settings.tenants for name in tenant.namespaces)
+
+
+def _round_mode(settings: Settings) -> Mode:
+    """Say what a round may do: the lesser of its own mode and that of the whole."""
+    order = list(Mode)
+    return min(Mode(settings.mode), Mode(settings.rebalance.mode), key=order.index)
+
+
+def _sharing(
+    settings: Settings,
+    pool: Pool,
+    shares: SqlShares,
+    *,
+    api: KubeApi,
+    view: Callable[[], FleetView],
+    client: YarnClient,
+) -> Sharing:
+    """Build what rounds of rebalancing work with."""
+    cluster = settings.yarn.clusters[settings.pools[pool.name].cluster]
+    offered = room_of_yarn(pool.policy.shape.yarn, cluster.vcores_per_core)
+    return Sharing(
+        policy=share_policy(settings, shape=pool.policy.shape, elastic_as_room=offered),
+        pool=pool,
+        queues=YarnQueues(
+            client,
+            pool.clock,
+            settle=timedelta(seconds=cluster.settle_s),
+            vcores_per_core=cluster.vcores_per_core,
+            label=pool.policy.label,
+            elastic_hosts=lambda: _addresses(pool),
+            shape=pool.policy.shape.yarn,
+        ),
+        namespaces=TenantNamespaces(api, view),
+        enforcers=tuple(
+            _enforcer(kind, settings, pool, api=api, view=view, client=client) for kind in settings.rebalance.adapters
+        ),
+        shares=shares,
+        mode=_round_mode(settings),
+    )
+
+
+def _addresses(pool: Pool) -> frozenset[str]:
+    """Return the addresses of the pool's elastic pods."""
+    return frozenset(pod.ip for pod in pool.kube.observe().pods if pod.ip is not None)
+
+
+def _enforcer(
+    kind: Adapter,
+    settings: Settings,
+    pool: Pool,
+    *,
+    api: KubeApi,
+    view: Callable[[], FleetView],
+    client: YarnClient,
+) -> Enforcer:
+    """Build the adapter that the configuration names."""
+    vcores_per_core = settings.yarn.clusters[settings.pools[pool.name].cluster].vcores_per_core
+    match kind:
+        case Adapter.YARN_CAPACITY:
+            return CapacityQueues(client, vcores_per_core=vcores_per_core, label=_entitled_label(settings, pool))
+        case Adapter.YARN_FAIR:
+            file = settings.rebalance.allocation_file or Path()
+            return FairQueues(client, file, vcores_per_core=vcores_per_core)
+        case Adapter.RESOURCE_QUOTA:
+            return NamespaceQuotas(api, view)
+        case _:
+            assert_never(kind)
+
+
+def _entitled_label(settings: Settings, pool: Pool) -> str | None:
+    """Return the label whose capacities are divided among queues, where the placement says so."""
+    placement = settings.pools[pool.name].placement
+    return placement.label if isinstance(placement, Entitled) else None
+
+
+def rounds(built: App) -> Rounds | None:
+    """Build what runs rounds when they are due; None where there are no tenants."""
+    if built.sharing is None:
+        return None
+    settings = built.settings.rebalance
+    return Rounds(built.sharing, due_after=lambda at: next_firing(settings.cron, ZoneInfo(settings.timezone), at))
+
+
+def rebalancing(built: App) -> Rebalancing | None:
+    """Build the thread that looks for rounds; None where there are no tenants."""
+    found = rounds(built)
+    if found is None:
+        return None
+    return Rebalancing(found, look_every=LOOK_EVERY_TICKS * timedelta(seconds=built.settings.tick_s))
 
 
 def refuse_unfit_shapes(built: App) -> None:

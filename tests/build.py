@@ -25,11 +25,11 @@ from bridge.core.snapshot import (
     PoolPolicy,
     Promise,
     Snapshot,
-    WaitingContainers,
     YarnFacts,
     YarnNode,
     YarnNodeState,
 )
+from bridge.core.waiting import WaitingContainers
 from bridge.core.window import WindowSpan
 
 AT = datetime(2026, 1, 6, 1, 0, tzinfo=UTC)

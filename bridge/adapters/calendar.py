@@ -44,6 +44,11 @@ def spans(windows: Iterable[WindowRule], since: datetime, until: datetime) -> tu
     return tuple(sorted(found, key=lambda span: (span.start, span.name)))
 
 
+def next_firing(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
+    """Return the first instant after *after* that *cron* names on the wall clock of *zone*."""
+    return next(at for wall in _starts(cron, _wall(after, zone) - _DAY) if (at := _instant(wall, zone)) > after)
+
+
 def _spans(window: WindowRule, since: datetime, until: datetime) -> Iterator[WindowSpan]:
     """Yield one window's openings, in order of time, each start once."""
     previous: datetime | None = None

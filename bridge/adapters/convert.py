@@ -6,6 +6,7 @@ Demand rounds up, room rounds down. Nowhere else is one system's amount turned i
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 from bridge.core.resources import Resources, Room, Shape
 from k8s_pool import KubeAmount
@@ -47,3 +48,19 @@ def shape_from_text(text: str | None) -> Resources | None:
         return Resources(vcores=int(parts["vcores"]), memory_mib=int(parts["memory_mib"]))
     except (KeyError, ValueError):
         return None
+
+
+def room_of_yarn(amount: YarnResource | Resources, vcores_per_core: float) -> Room:
+    """Say in Kubernetes' units what YARN counts; rounded up."""
+    cores = Fraction(amount.vcores) / _exact(vcores_per_core)
+    return Room(cpu_millicores=math.ceil(cores * 1000), memory_mib=amount.memory_mib)
+
+
+def vcores_of(cpu_millicores: int, vcores_per_core: float) -> Fraction:
+    """Say how many vcores millicores are; not rounded."""
+    return Fraction(cpu_millicores, 1000) * _exact(vcores_per_core)
+
+
+def _exact(number: float) -> Fraction:
+    """Take the decimal that was written."""
+    return Fraction(repr(number))

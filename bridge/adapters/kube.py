@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from bridge.adapters.convert import room_of, shape_from_text
+from bridge.adapters.kube_errors import translated
 from bridge.core.actions import CreatePod, DeletePod
 from bridge.core.reasons import LenderRefusal
 from bridge.core.resources import NOTHING, Room
 from bridge.core.snapshot import ElasticPod, KubeFacts, Lender, PodPhase, Promise
-from bridge.ports import Clock, Denied, Rejected, Stale, Unavailable
+from bridge.ports import Clock, Rejected, Stale
 from k8s_pool import (
     ZERO,
     AlreadyExists,
     FleetView,
-    Forbidden,
     KubeAmount,
     KubePool,
-    KubeUnavailable,
     LenderRoom,
     PodOrder,
     PodTemplate,
     PodView,
-    Refused,
     lenders,
     pod_name,
     pod_requests,
@@ -73,6 +70,7 @@ class KubeCluster:
         node_selector: Mapping[str, str],
         priority_class: str,
         env: Mapping[str, str],
+        tenant_namespaces: frozenset[str] = frozenset(),
     ) -> None:
         self._view = view
         self._pods = pods
@@ -82,15 +80,21 @@ class KubeCluster:
         self._node_selector = node_selector
         self._priority_class = priority_class
         self._env = env
+        self._tenant_namespaces = tenant_namespaces
         self._ephemeral_mib = pod_requests(template.body).ephemeral_mib
         self._extra = template_extra(template)
 
     def observe(self) -> KubeFacts:
         """Read lenders and pods; see ``bridge.ports.Kube``."""
-        with _translated("read nodes and pods"):
+        with translated("read nodes and pods"):
             view = self._view()
         refuse_stale(view)
-        rooms = lenders(view, node_selector=self._node_selector, tolerations=self._template.tolerations)
+        rooms = lenders(
+            view,
+            node_selector=self._node_selector,
+            tolerations=self._template.tolerations,
+            tenant_namespaces=self._tenant_namespaces,
+        )
         ours = tuple(pod for pod in view.elastic if pod.pool == self._pool)
         others = tuple(pod for pod in view.elastic if pod.pool != self._pool and not pod.phase.is_terminal)
         elsewhere = _requests_by_lender(others)
@@ -127,7 +131,7 @@ class KubeCluster:
             priority_class_name=self._priority_class,
             annotations={LENDER: act.lender},
         )
-        with _translated(f"create pod {order.name}"):
+        with translated(f"create pod {order.name}"):
             try:
                 self._pods.create_pod(render(self._template, order))
             except AlreadyExists:
@@ -136,12 +140,12 @@ class KubeCluster:
     def delete(self, act: DeletePod) -> None:
         """Delete a promise's pod; see ``bridge.ports.Kube``."""
         name = pod_name(self._pool, act.promise_id)
-        with _translated(f"delete pod {name}"):
+        with translated(f"delete pod {name}"):
             self._pods.delete_pod(name, uid=act.uid, grace_s=math.ceil(act.grace.total_seconds()))
 
     def tell(self, reason: str, message: str) -> None:
         """Leave an Event about the namespace; see ``bridge.ports.Kube``."""
-        with _translated("write an Event"):
+        with translated("write an Event"):
             self._pods.emit_event(reason=reason, message=message, at=self._clock.now())
 
 
@@ -168,12 +172,13 @@ def _requests_by_lender(pods: tuple[PodView, ...]) -> Mapping[str, KubeAmount]:
 def _lender(room: LenderRoom, own: int, elsewhere: KubeAmount, ephemeral_mib: int) -> Lender:
     slots = room.pod_slots_left + own
     if ephemeral_mib > 0 and room.allocatable.ephemeral_mib > 0:
-        left = room.allocatable.ephemeral_mib - room.online.ephemeral_mib - elsewhere.ephemeral_mib
+        left = room.allocatable.ephemeral_mib - (room.online + room.tenants).ephemeral_mib - elsewhere.ephemeral_mib
         slots = min(slots, max(0, left) // ephemeral_mib)
     return Lender(
         name=room.node.name,
         allocatable=room_of(room.allocatable),
-        online=room_of(room.online),
+        online=room_of(room.online + room.tenants),
+        tenants=room_of(room.tenants),
         pod_slots=slots,
         elsewhere=room_of(elsewhere),
         refusal=None if room.refusal is None else LenderRefusal(room.refusal.value),
@@ -200,16 +205,3 @@ def _pod(pod: PodView) -> ElasticPod:
         deleting_since=pod.deleting_since,
         trouble=trouble,
     )
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn the package's errors into the ports', saying what was tried."""
-    try:
-        yield
-    except KubeUnavailable as error:
-        raise Unavailable(f"could not {what}: {error}") from error
-    except Forbidden as error:
-        raise Denied(f"not allowed to {what}: {error}") from error
-    except Refused as error:
-        raise Rejected(f"the API server would not {what}: {error}") from error

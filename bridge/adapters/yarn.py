@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bridge.adapters.convert import resources_of, yarn_resource_of
+from bridge.adapters.queue_tree import QueueTree
+from bridge.adapters.settling import Settling
+from bridge.adapters.yarn_errors import translated
 from bridge.core.actions import ResizeNode
 from bridge.core.resources import Resources
-from bridge.core.snapshot import WaitingContainers, YarnFacts, YarnNode, YarnNodeState
-from bridge.ports import Clock, Denied, NotUnderstood, Rejected, Unavailable
+from bridge.core.snapshot import YarnFacts, YarnNode, YarnNodeState
+from bridge.core.waiting import WaitingContainers
+from bridge.ports import Clock
 from yarn_client import (
     AppPart,
     AppReport,
     AppState,
-    BadReply,
-    ClusterInfo,
-    CustomResourcesAtRisk,
-    Forbidden,
     NodeReport,
     NodeState,
-    RmRefused,
-    RmUnavailable,
     YarnClient,
 )
 
@@ -32,84 +29,86 @@ _UNREAD = (AppPart.RESOURCE_INFO, AppPart.TIMEOUTS, AppPart.APP_LABEL, AppPart.A
 
 
 class YarnCluster:
-    """Reads and resizes one cluster. After an RM start or failover its lists are partial for up to *settle*."""
+    """Reads and resizes one cluster. After an RM start or failover its lists are partial for up to *settle*.
 
-    def __init__(self, client: YarnClient, clock: Clock, *, settle: timedelta) -> None:
+    *by_queue*: tell apart whose containers wait and who uses nodes of *label*, where tenants divide them.
+    """
+
+    def __init__(
+        self, client: YarnClient, clock: Clock, *, settle: timedelta, by_queue: bool = False, label: str | None = None
+    ) -> None:
         self._client = client
-        self._clock = clock
-        self._settle = settle
+        self._by_queue = by_queue
+        self._label = label
+        self._settling = Settling(clock, settle)
         self._minimum: Resources | None = None
-        self._started_at: datetime | None = None
-        self._settled_at: datetime | None = None
+        self._minimum_of: datetime | None = None
 
     def observe(self) -> YarnFacts:
         """Read nodes, waiting containers and labels; see ``bridge.ports.Yarn``."""
-        with _translated("read the cluster"):
+        with translated("read the cluster"):
             before = self._client.cluster_info()
             nodes = self._client.nodes(_USABLE)
             apps = self._client.apps((AppState.ACCEPTED, AppState.RUNNING), deselects=_UNREAD)
+            queues = QueueTree.of(self._client.scheduler()) if self._by_queue else None
             label_by_host = self._label_by_host()
             labels = frozenset(label.name for label in self._client.labels() if not label.exclusive)
-            if self._minimum is None or before.started_at != self._started_at:
+            if self._minimum is None or before.started_at != self._minimum_of:
                 self._minimum = resources_of(self._client.minimum_allocation())
+                self._minimum_of = before.started_at
             info = self._client.cluster_info()
-            is_settling = self._is_settling(info) or info.started_at != before.started_at
+            is_settling = self._settling.is_settling(info) or info.started_at != before.started_at
         am_nodes = {app.am_node_id for app in apps if app.state is AppState.RUNNING}
         return YarnFacts(
             started_at=info.started_at,
             minimum=self._minimum,
             nodes=tuple(_node(report, has_am=report.node_id in am_nodes) for report in nodes),
-            waiting=waiting_containers(apps),
+            waiting=waiting_containers(apps, queues),
             ams_waiting=sum(_asked(app) for app in apps if app.state is not AppState.RUNNING),
             labels=labels,
             label_by_host=label_by_host,
+            elastic_use_by_queue={} if queues is None or self._label is None else queues.use_of(self._label),
             is_settling=is_settling,
         )
 
     def resize(self, act: ResizeNode) -> None:
         """Tell the RM a node's total; see ``bridge.ports.Yarn``."""
         timeout_ms = -1 if act.overcommit_timeout is None else round(act.overcommit_timeout.total_seconds() * 1000)
-        with _translated(f"resize node {act.node_id}"):
+        with translated(f"resize node {act.node_id}"):
             self._client.resize_node(act.node_id, yarn_resource_of(act.total), overcommit_timeout_ms=timeout_ms)
 
     def add_label(self, label: str) -> None:
         """Make a label known, not exclusive; see ``bridge.ports.Yarn``."""
-        with _translated(f"add node label {label}"):
+        with translated(f"add node label {label}"):
             self._client.add_label(label, exclusive=False)
 
     def map_label(self, host: str, label: str | None) -> None:
         """Map a host to a label; see ``bridge.ports.Yarn``."""
-        with _translated(f"map host {host} to node label {label or 'none'}"):
+        with translated(f"map host {host} to node label {label or 'none'}"):
             self._client.map_labels({host: label})
 
     def _label_by_host(self) -> Mapping[str, str]:
         mapped = self._client.node_to_labels()
         return {_host(node): labels[0] for node, labels in mapped.items() if labels}
 
-    def _is_settling(self, info: ClusterInfo) -> bool:
-        """Say whether this RM answered for the first time a moment ago; its own clock may differ from ours."""
-        now = self._clock.now()
-        if info.started_at != self._started_at:
-            is_first_look = self._started_at is None
-            self._started_at = info.started_at
-            since = min(info.started_at, now) if is_first_look else now
-            self._settled_at = since + self._settle
-        return self._settled_at is not None and now < self._settled_at
 
+def waiting_containers(apps: tuple[AppReport, ...], queues: QueueTree | None = None) -> tuple[WaitingContainers, ...]:
+    """Sum what running applications wait for, by container size and label, and by queue where *queues* are given.
 
-def waiting_containers(apps: tuple[AppReport, ...]) -> tuple[WaitingContainers, ...]:
-    """Sum what running applications wait for, by container size and label; custom resources are nothing to serve."""
-    counts: Counter[tuple[int, int, str]] = Counter()
+    Custom resources are nothing to serve.
+    """
+    counts: Counter[tuple[int, int, str, str]] = Counter()
     for app in apps:
         if app.state is not AppState.RUNNING:
             continue
+        queue = "" if queues is None else queues.path(app.queue)
         for request in app.resource_requests:
             if request.num_containers > 0 and not request.custom_resources:
                 size = request.capability
-                counts[size.vcores, size.memory_mib, request.node_label_expression] += request.num_containers
+                counts[size.vcores, size.memory_mib, request.node_label_expression, queue] += request.num_containers
     return tuple(
-        WaitingContainers(vcores=vcores, memory_mib=memory_mib, label=label, count=count)
-        for (vcores, memory_mib, label), count in sorted(counts.items())
+        WaitingContainers(vcores=vcores, memory_mib=memory_mib, label=label, count=count, queue=queue)
+        for (vcores, memory_mib, label, queue), count in sorted(counts.items())
     )
 
 
@@ -136,18 +135,3 @@ def _host(node: str) -> str:
     """Take the host of "host:port"; the RM writes port 0 for a whole host."""
     host, colon, _ = node.rpartition(":")
     return host if colon else node
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn the client's errors into the ports', saying what was tried."""
-    try:
-        yield
-    except RmUnavailable as error:
-        raise Unavailable(f"could not {what}: {error}") from error
-    except Forbidden as error:
-        raise Denied(f"not allowed to {what}: {error}; add the bridge's user to yarn.admin.acl") from error
-    except (RmRefused, CustomResourcesAtRisk) as error:
-        raise Rejected(f"the ResourceManager would not {what}: {error}") from error
-    except BadReply as error:
-        raise NotUnderstood(f"could not {what}: {error}") from error

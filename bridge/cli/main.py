@@ -15,13 +15,18 @@ from typing import Any, TypeVar
 import click
 
 from bridge import app
-from bridge.cli import show
+from bridge.cli import show, show_round
 from bridge.cli.demo import demo
 from bridge.cli.durations import Duration
+from bridge.cli.shares import shares
 from bridge.controller import views
 from bridge.controller.loop import Loop
 from bridge.controller.pool import Pool
+from bridge.controller.rebalance import ROUNDS
+from bridge.controller.rebalance import rebalance as run_round
 from bridge.controller.record import Planned
+from bridge.controller.round_record import round_sections
+from bridge.controller.sharing import plan_round
 from bridge.controller.tick import make_plan
 from bridge.core.reasons import Gap
 from bridge.core.snapshot import Pause
@@ -65,6 +70,7 @@ def cli() -> None:
 
 
 cli.add_command(demo)
+cli.add_command(shares)
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -97,7 +103,10 @@ def run(path: Path) -> None:
     with _connected(path, settings, follow=True) as built:
         app.refuse_unfit_shapes(built)
         loop = Loop(
-            built.pools, period=timedelta(seconds=settings.tick_s), keep=timedelta(days=settings.store.keep_days)
+            built.pools,
+            period=timedelta(seconds=settings.tick_s),
+            keep=timedelta(days=settings.store.keep_days),
+            rebalancing=app.rebalancing(built),
         )
         _when_told_to_stop(loop.stop)
         log.info("run.started mode=%s pools=%s", settings.mode, ",".join(settings.pools))
@@ -161,15 +170,23 @@ def status(path: Path, pool_name: str | None, as_json: bool) -> None:
 @click.argument("topic")
 @click.argument("name", required=False)
 def explain(path: Path, pool_name: str | None, as_json: bool, topic: str, name: str | None) -> None:
-    """Say a number's inputs, limits and rule: window, offer, demand, size, plan, lender NAME, node ID."""
+    """Say a number's inputs, limits and rule.
+
+    window, offer, demand, size, plan, lender NAME, node ID; shares, ledger, tenant NAME, queue PATH, namespace NAME.
+    """
     settings = load(path)
+    pools = (ROUNDS,) if views.is_of_round(topic) else _names(settings, pool_name)
     with _journal(settings) as journal:
-        records = [record for pool in _names(settings, pool_name) for record in journal.ticks(pool, 1)]
+        records = [record for pool in pools for record in journal.ticks(pool, 1)]
+    if not records and pools == (ROUNDS,):
+        click.echo("tidebridge: no round is recorded yet; run one with: tidebridge rebalance --now", err=True)
+        raise click.exceptions.Exit(REFUSED)
     if not records:
         click.echo("tidebridge: no tick is recorded yet; start the controller with: tidebridge run", err=True)
         raise click.exceptions.Exit(REFUSED)
     try:
-        found = [views.explain(record, topic, name) for record in records]
+        tell = views.explain_round if pools == (ROUNDS,) else views.explain
+        found = [tell(record, topic, name) for record in records]
     except views.UnknownTopic as error:
         raise click.UsageError(str(error)) from error
     show.explanations(found, as_json=as_json)
@@ -202,6 +219,28 @@ def resume(path: Path, pool_name: str | None, as_json: bool) -> None:
         for name in _names(settings, pool_name):
             journal.set_pause(name, None)
     show.paused(_names(settings, pool_name), None, as_json=as_json)
+
+
+@cli.command()
+@_config
+@_json
+@click.option("--now", "is_now", is_flag=True, help="Run the round; without it nothing is changed.")
+@click.option("--take-over", is_flag=True, help="Write over what another hand has changed.")
+def rebalance(path: Path, as_json: bool, is_now: bool, take_over: bool) -> None:
+    """Say who may have how much of both systems, and what a round of rebalancing would write, or run one."""
+    settings = load(path)
+    with _connected(path, settings, follow=False) as built:
+        if built.sharing is None:
+            raise click.UsageError("no tenants are configured; add them under: tenants")
+        if is_now:
+            rounded = run_round(built.sharing, take_over=take_over)
+            planned, sections = rounded.planned, round_sections(rounded.planned, rounded.enforced)
+        else:
+            planned = plan_round(built.sharing, take_over=take_over)
+            sections = round_sections(planned, ())
+    show_round.rounds(sections, mode=built.sharing.mode, is_done=is_now, as_json=as_json)
+    if planned.gaps or any(entry["error"] is not None for entry in sections["done"]):
+        raise click.exceptions.Exit(REFUSED)
 
 
 @cli.group()

@@ -43,6 +43,7 @@ LIMITS: dict[Limit, str] = {
     Limit.KEEP_FREE: "the room kept free over all lenders",
     Limit.ONLINE_PODS_WAIT: "online pods wait for a node",
     Limit.MAX_NODES: "limits.max_nodes",
+    Limit.ENTITLEMENT: "YARN's part of what both systems share",
     Limit.LABEL_MISSING: "the ResourceManager does not know the pool's node label, or has it as exclusive",
     Limit.PAUSED: "an operator's pause",
     Limit.WORLD_UNKNOWN: "a part of the world could not be read",
@@ -166,3 +167,8 @@ def act(entry: dict[str, Any]) -> str:
             return f"add node label {entry['label']}, not exclusive"
         case other:
             return f"{other} {entry['promise']} to {entry['state']}"
+
+
+def flat(values: Mapping[str, object]) -> str:
+    """Write keys and values on one line."""
+    return ", ".join(f"{key} {value}" for key, value in values.items())

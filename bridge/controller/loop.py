@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bridge.controller.pool import Pool
+from bridge.controller.rebalance import Rebalancing
 from bridge.controller.record import advice
 from bridge.controller.tick import tick
 from bridge.ports import PortError
@@ -27,8 +28,11 @@ _EDGE_HORIZON = timedelta(hours=26)
 class Loop:
     """The running controller. Each pool has a thread of its own; one that breaks or waits leaves the others alone."""
 
-    def __init__(self, pools: Sequence[Pool], *, period: timedelta, keep: timedelta) -> None:
-        """Tick *pools* every *period*; forget what is older than *keep*."""
+    def __init__(
+        self, pools: Sequence[Pool], *, period: timedelta, keep: timedelta, rebalancing: Rebalancing | None = None
+    ) -> None:
+        """Tick *pools* every *period*, and rebalance when it is due; forget what is older than *keep*."""
+        self._rebalancing = rebalancing
         self._pools = pools
         self._period = period
         self._keep = keep
@@ -51,6 +55,8 @@ class Loop:
             threading.Thread(target=self._follow, args=turn, name=f"pool {turn[0].name}", daemon=True)
             for turn in self._turns()
         ]
+        if self._rebalancing is not None:
+            threads.append(threading.Thread(target=self._rebalancing.run, name="rebalancing", daemon=True))
         try:
             for thread in threads:
                 thread.start()
@@ -63,6 +69,8 @@ class Loop:
     def stop(self) -> None:
         """End after the ticks that are under way."""
         self._stop.set()
+        if self._rebalancing is not None:
+            self._rebalancing.stop()
         for wake in self._wakes:
             wake.set()
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from bridge.controller.pool import Pool
+from bridge.core.entitlement import Entitlement
 from bridge.core.reasons import Gap
 from bridge.core.snapshot import Memory, Pause, Snapshot
 from bridge.ports import PortError
@@ -30,13 +31,13 @@ def observe(pool: Pool) -> Observation:
     kube = _read("kubernetes", pool.kube.observe, gaps)
     yarn = _read("yarn", pool.yarn.observe, gaps)
     promises = _read("journal", lambda: pool.journal.promises(pool.name), gaps)
-    memory, pause = Memory(), None
+    memory, pause, entitlement = Memory(), None, None
     if not isinstance(promises, Gap):
         remembered = _read("journal", lambda: _remembered(pool, at), gaps)
         if isinstance(remembered, Gap):
             promises = remembered
         else:
-            memory, pause = remembered
+            memory, pause, entitlement = remembered
     snapshot = Snapshot(
         at=at,
         policy=pool.policy,
@@ -46,13 +47,14 @@ def observe(pool: Pool) -> Observation:
         promises=promises,
         memory=memory,
         pause=pause,
+        entitlement=entitlement,
         fresh_ids=tuple(pool.new_id() for _ in range(pool.policy.grow_per_tick)),
     )
     return Observation(snapshot=snapshot, gaps=gaps)
 
 
-def _remembered(pool: Pool, at: datetime) -> tuple[Memory, Pause | None]:
-    return pool.journal.memory(pool.name), pool.journal.pause(pool.name, at)
+def _remembered(pool: Pool, at: datetime) -> tuple[Memory, Pause | None, Entitlement | None]:
+    return pool.journal.memory(pool.name), pool.journal.pause(pool.name, at), pool.entitled()
 
 
 def _read(part: str, read: Callable[[], T], gaps: dict[str, str]) -> T | Gap:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bridge.core.entitlement import Entitlement
 from bridge.core.snapshot import PoolPolicy
 from bridge.core.window import WindowSpan
 from bridge.ports import Clock, Journal, Kube, Yarn
@@ -36,6 +37,8 @@ class Pool:
     clock: Clock
     new_id: Callable[[], str]
     mode: Mode
+    entitled: Callable[[], Entitlement | None] = lambda: None
+    """YARN's part of what both systems share, from the journal; None where tenants don't matter."""
 
     @property
     def name(self) -> str:

@@ -78,8 +78,33 @@ def explain(record: TickRecord, topic: str, name: str | None) -> dict[str, Any]:
         case "node":
             found = _one(sections["nodes"], "id", name, "elastic node")
         case _:
-            raise UnknownTopic(f"nothing is known about {topic!r}; ask for one of: {', '.join(TOPICS)}")
+            raise UnknownTopic(f"nothing is known about {topic!r}; ask for one of: {', '.join(TOPICS + ROUND_TOPICS)}")
     return {"pool": record.pool, "tick": record.id, "at": plain(record.at), "topic": topic, "explained": found}
+
+
+ROUND_TOPICS = ("shares", "ledger", "tenant NAME", "queue PATH", "namespace NAME")
+
+
+def explain_round(record: TickRecord, topic: str, name: str | None) -> dict[str, Any]:
+    """Say where a tenant's, queue's or namespace's amount comes from. Raises ``UnknownTopic``."""
+    sections = record.sections
+    match topic:
+        case "shares":
+            found: Any = {"tenants": sections["tenants"], "leaves": sections["leaves"], "seen": sections["seen"]}
+        case "ledger":
+            found = {"ledger": sections["ledger"]}
+        case "tenant":
+            tenant = _one(sections["tenants"], "name", name, "tenant")
+            found = {"tenant": tenant, "chains": {leaf: sections["chains"][leaf] for leaf in tenant["leaves"]}}
+        case _:
+            leaf = _one(sections["leaves"], "leaf", None if name is None else f"{topic}:{name}", topic)
+            found = {"leaf": leaf, "chain": sections["chains"][leaf["leaf"]]}
+    return {"pool": "tenants", "tick": record.id, "at": plain(record.at), "topic": topic, "explained": found}
+
+
+def is_of_round(topic: str) -> bool:
+    """Say whether a topic is about tenants."""
+    return topic in {known.split()[0] for known in ROUND_TOPICS}
 
 
 def _one(entries: list[dict[str, Any]], key: str, name: str | None, what: str) -> dict[str, Any]:

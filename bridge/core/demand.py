@@ -8,13 +8,15 @@ while they don't bind on the elastic partition.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bridge.core.entitlement import entitled
 from bridge.core.lifecycle import GROWING, State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap
 from bridge.core.resources import NOTHING, Resources
-from bridge.core.snapshot import PoolPolicy, Snapshot, WaitingContainers, YarnNodeState
+from bridge.core.snapshot import PoolPolicy, Snapshot, YarnNodeState
+from bridge.core.waiting import WaitingContainers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Demand:
     waiting_elsewhere: int
     """Containers that wait, but that no elastic node could serve: too large, or for another label; and AMs."""
     served_by_idle: int
+    waiting_unentitled: int = 0
+    """Containers that a node could serve, but that are beyond their tenants' parts."""
 
 
 def demand(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> Demand | Gap:
@@ -41,6 +45,9 @@ def demand(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> Demand | Gap:
     policy, yarn = snapshot.policy, snapshot.yarn
     servable = [entry for entry in yarn.waiting if could_serve(policy, entry)]
     standing = _standing(servable, snapshot.memory.waiting)
+    all_standing = sum(entry.count for entry in standing)
+    if snapshot.entitlement is not None:
+        standing = entitled(standing, snapshot.entitlement, policy.shape, yarn.elastic_use_by_queue)
     counted = [node for node in nodes if node.state in {State.SERVING, State.CORDONED} or node.state in GROWING]
     busy = sum(1 for node in counted if node.running is not None and node.running.containers > 0)
     rooms = Counter(_room_on(node) for node in counted if node.state is not State.CORDONED)
@@ -57,6 +64,7 @@ def demand(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> Demand | Gap:
         - sum(entry.count for entry in servable)
         + yarn.ams_waiting,
         served_by_idle=waiting - sum(entry.count for entry in left),
+        waiting_unentitled=all_standing - waiting,
     )
 
 
@@ -69,16 +77,14 @@ def _standing(now: list[WaitingContainers], before: tuple[WaitingContainers, ...
     """Keep what waited at the last reading too. Where there was none, the first reading has to do."""
     if before is None:
         return now
-    counts: Counter[tuple[Resources, str]] = Counter()
+    counts: Counter[tuple[Resources, str, str]] = Counter()
     for entry in before:
-        counts[entry.size, entry.label] += entry.count
+        counts[entry.size, entry.label, entry.queue] += entry.count
     kept = []
     for entry in now:
-        count = min(entry.count, counts[entry.size, entry.label])
+        count = min(entry.count, counts[entry.size, entry.label, entry.queue])
         if count > 0:
-            kept.append(
-                WaitingContainers(vcores=entry.vcores, memory_mib=entry.memory_mib, label=entry.label, count=count)
-            )
+            kept.append(replace(entry, count=count))
     return kept
 
 
@@ -120,7 +126,5 @@ def _fill(
             filled += 0 if is_busy else used
         rooms = +rooms
         if count > 0:
-            left.append(
-                WaitingContainers(vcores=entry.vcores, memory_mib=entry.memory_mib, label=entry.label, count=count)
-            )
+            left.append(replace(entry, count=count))
     return left, filled

@@ -66,7 +66,7 @@ def offer(snapshot: Snapshot, allowed: Allowance) -> Offer | Gap:
     slots = sum(entry.nodes for entry in by_lender.values() if not entry.must_empty)
     room = _sum(entry.room for entry in by_lender.values() if not entry.must_empty)
 
-    chain = (
+    chain: tuple[Bound, ...] = (
         Bound(
             limit=Limit.WINDOW_RATIO if allowed.is_open else Limit.NO_WINDOW_OPEN,
             nodes=policy.shape.pod.times_in(whole.share(allowed.max_ratio)),
@@ -80,6 +80,9 @@ def offer(snapshot: Snapshot, allowed: Allowance) -> Offer | Gap:
         ),
         Bound(limit=Limit.MAX_NODES, nodes=policy.max_nodes),
     )
+    if snapshot.entitlement is not None:
+        entitled = snapshot.entitlement.room
+        chain += (Bound(limit=Limit.ENTITLEMENT, nodes=policy.shape.pod.times_in(entitled), room=entitled),)
     tightest = min(chain, key=lambda bound: bound.nodes)
     lasting = min(tightest.nodes, policy.shape.pod.times_in(whole.share(allowed.next_ratio)))
     ceiling, bound_by = _ceiling(snapshot, kube, allowed, tightest, lasting)

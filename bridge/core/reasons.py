@@ -56,6 +56,7 @@ class Limit(StrEnum):
     KEEP_FREE = "keep_free"
     ONLINE_PODS_WAIT = "online_pods_wait"
     MAX_NODES = "max_nodes"
+    ENTITLEMENT = "entitlement"
     LABEL_MISSING = "label_missing"
     PAUSED = "paused"
     WORLD_UNKNOWN = "world_unknown"

@@ -20,6 +20,7 @@ def remember(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], size: Size) -> 
         surplus_since=size.surplus_since,
         failed_start_at=snapshot.at if failed_start else snapshot.memory.failed_start_at,
         left_alone=_left_alone(snapshot, nodes),
+        obeyed_version=0 if snapshot.entitlement is None else snapshot.entitlement.version,
     )
 
 

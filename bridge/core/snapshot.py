@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bridge.core.entitlement import Entitlement
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Gap, LenderRefusal, Reason
 from bridge.core.resources import NO_ROOM, Resources, Room, Shape
+from bridge.core.waiting import WaitingContainers
 from bridge.core.window import WindowSpan
 
 
@@ -94,6 +96,8 @@ class Lender:
     """How many of the pool's pods fit by count and by ephemeral storage, those that are there included."""
     elsewhere: Room = NO_ROOM
     """Requests of other pools' elastic pods on it."""
+    tenants: Room = NO_ROOM
+    """The part of ``online`` that is in tenants' namespaces: use of what is lent, where tenants are configured."""
     refusal: LenderRefusal | None = None
 
 
@@ -169,22 +173,6 @@ class YarnNode:
         return self.node_id.rpartition(":")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class WaitingContainers:
-    """Containers of one size that running applications wait for."""
-
-    vcores: int
-    memory_mib: int
-    label: str
-    """The node label expression of the request; "" where it names none."""
-    count: int
-
-    @property
-    def size(self) -> Resources:
-        """One container's amount."""
-        return Resources(vcores=self.vcores, memory_mib=self.memory_mib)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YarnFacts:
     """YARN as this tick saw it."""
@@ -201,6 +189,8 @@ class YarnFacts:
     """The labels the cluster knows."""
     label_by_host: Mapping[str, str] = field(default_factory=dict)
     """Hosts that are mapped to a label, registered or not."""
+    elastic_use_by_queue: Mapping[str, Resources] = field(default_factory=dict)
+    """What leaf queues use of the elastic partition, by full path; empty where nobody divides by queues."""
     is_settling: bool = False
     """The ResourceManager started a moment ago: its lists may be half full, so what is missing isn't gone."""
 
@@ -257,6 +247,8 @@ class Memory:
     failed_start_at: datetime | None = None
     """When a pod last failed to serve."""
     left_alone: tuple[LeftAlone, ...] = ()
+    obeyed_version: int = 0
+    """The version of the entitlement that the last tick acted by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,5 +271,7 @@ class Snapshot:
     promises: tuple[Promise, ...] | Gap
     memory: Memory = Memory()
     pause: Pause | None = None
+    entitlement: Entitlement | None = None
+    """YARN's part of what both systems share; None where no tenants are configured, or no round has been yet."""
     fresh_ids: tuple[str, ...] = ()
     """Ids that new promises may take, in this order."""

@@ -1,19 +1,35 @@
 """What the controller needs of the world, as protocols: each has a real and a simulated implementation."""
 
-from bridge.ports.errors import Denied, JournalUnavailable, NotUnderstood, PortError, Rejected, Stale, Unavailable
-from bridge.ports.journal import Journal, TickRecord
+from bridge.ports.errors import (
+    Denied,
+    JournalUnavailable,
+    NotUnderstood,
+    PortError,
+    Rejected,
+    Stale,
+    Superseded,
+    Unavailable,
+)
+from bridge.ports.journal import Booked, Journal, ShareJournal, TickRecord
+from bridge.ports.tenants import Enforcer, Namespaces, Queues
 from bridge.ports.world import Clock, Kube, Yarn
 
 __all__ = [
+    "Booked",
     "Clock",
     "Denied",
+    "Enforcer",
     "Journal",
     "JournalUnavailable",
     "Kube",
+    "Namespaces",
     "NotUnderstood",
     "PortError",
+    "Queues",
     "Rejected",
+    "ShareJournal",
     "Stale",
+    "Superseded",
     "TickRecord",
     "Unavailable",
     "Yarn",

@@ -9,6 +9,7 @@ PortError
 ├── NotUnderstood       an answer that can't be read
 ├── Rejected            the world refuses this one act, and says why
 └── JournalUnavailable  the database can't be read or written
+    └── Superseded      another round of rebalancing has written since this one read
 """
 
 from __future__ import annotations
@@ -50,3 +51,7 @@ class Rejected(PortError):
 
 class JournalUnavailable(PortError):
     """The database can't be read or written."""
+
+
+class Superseded(JournalUnavailable):
+    """Another round of rebalancing has written since this one read; run it again."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from bridge.core.ledger import Ledger
 from bridge.core.snapshot import Memory, Pause, Promise
+from bridge.core.tenants.facts import Leaf, RoundMemory, Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,4 +58,44 @@ class Journal(Protocol):
 
     def ticks(self, pool: str, limit: int) -> Sequence[TickRecord]:
         """Return the last ticks, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """A ledger, and the one that it follows from."""
+
+    before: Ledger | None
+    after: Ledger
+
+
+class ShareJournal(Protocol):
+    """The database, for what tenants were told. Every method raises ``JournalUnavailable``."""
+
+    def told(self) -> tuple[Told, ...]:
+        """Return what every leaf was told."""
+        ...
+
+    def ledger(self) -> Ledger | None:
+        """Return both sides of the lendable capacity; None before the first round."""
+        ...
+
+    def tell(self, *told: Told, at: datetime, ledger: Booked | None = None) -> None:
+        """Write promises and the ledger, durably and all or none, before anything is written into either system.
+
+        Two rounds at once would each give away what is free: so the ledger is written only over the one that the
+        round has read. ``Superseded``: another round was quicker, and nothing is written.
+        """
+        ...
+
+    def forget(self, *leaves: Leaf, at: datetime) -> None:
+        """Forget leaves that nobody has any more and that hold nothing."""
+        ...
+
+    def memory(self) -> RoundMemory:
+        """Return what the last round left to remember; an empty one at first."""
+        ...
+
+    def remember(self, memory: RoundMemory) -> None:
+        """Keep what the next round must know."""
         ...

@@ -2,21 +2,28 @@
 
 from bridge.settings.errors import Problem, SettingsError
 from bridge.settings.loading import load, parse
-from bridge.settings.model import Cluster, Kubernetes, Mode, Plain, Pool, Settings, Spill, Window
-from bridge.settings.policy import pool_policy
+from bridge.settings.model import Cluster, Entitled, Kubernetes, Mode, Plain, Pool, Settings, Spill, Window
+from bridge.settings.policy import pool_policy, share_policy
+from bridge.settings.tenants import Adapter, Rebalance, RebalanceMode, Tenant
 
 __all__ = [
+    "Adapter",
     "Cluster",
+    "Entitled",
     "Kubernetes",
     "Mode",
     "Plain",
     "Pool",
     "Problem",
+    "Rebalance",
+    "RebalanceMode",
     "Settings",
     "SettingsError",
     "Spill",
+    "Tenant",
     "Window",
     "load",
     "parse",
     "pool_policy",
+    "share_policy",
 ]

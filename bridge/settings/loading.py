@@ -15,12 +15,19 @@ from pydantic_core import ErrorDetails
 
 from bridge.settings import document
 from bridge.settings.errors import Problem, SettingsError
-from bridge.settings.model import Around, Pool, Section, Settings
+from bridge.settings.model import Pool, Settings
 from bridge.settings.policy import notice
+from bridge.settings.section import Around, Section
 
-_LATER = frozenset({"signals", "tenants", "rebalance", "from", "to", "cap"})
+_LATER = frozenset({"signals", "from", "to", "cap"})
 """Keys that designs and later versions have."""
 _KNOWN_KEYS = frozenset(key for section in Section.__subclasses__() for key in section.model_fields)
+_REASONS = {
+    "missing": "is missing",
+    "extra_forbidden": "isn't a key of this version",
+    "model_type": "has no keys",
+    "dict_type": "has no keys",
+}
 _REMEDIES = {
     "missing": "add it",
     "string_type": "write text, in quotes",
@@ -57,7 +64,7 @@ def parse(values: Any, *, file: Path, problems: tuple[Problem, ...] = ()) -> Set
     try:
         settings = Settings.model_validate(values, context=_around(values, file.parent))
     except ValidationError as error:
-        raise SettingsError(file, problems + _problems(values, error)) from error
+        raise SettingsError(file, problems + told(values, error)) from error
     if problems:
         raise SettingsError(file, problems)
     return settings
@@ -74,9 +81,18 @@ def _around(values: Any, directory: Path) -> Around:
     )
     pools = _named(_part(values, "pools"))
     notices = {name: _notice(pool, bare) for name, pool in pools.items()}
-    windows = _part(values, "windows")
-    names = [_part(window, "name") for window in windows] if isinstance(windows, list) else []
-    return replace(bare, notice_by_pool=notices, window_names=tuple(name for name in names if isinstance(name, str)))
+    return replace(
+        bare,
+        notice_by_pool=notices,
+        window_names=_names(_part(values, "windows")),
+        tenant_names=_names(_part(values, "tenants")),
+    )
+
+
+def _names(entries: Any) -> tuple[str, ...]:
+    """Return the names of a list's entries."""
+    names = [_part(entry, "name") for entry in entries] if isinstance(entries, list) else []
+    return tuple(name for name in names if isinstance(name, str))
 
 
 def _notice(values: Any, around: Around) -> timedelta | None:
@@ -97,23 +113,25 @@ def _named(values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if isinstance(key, str)} if isinstance(values, Mapping) else {}
 
 
-def _problems(values: Any, error: ValidationError) -> tuple[Problem, ...]:
+def told(values: Any, error: ValidationError, known_keys: frozenset[str] = _KNOWN_KEYS) -> tuple[Problem, ...]:
     """Translate pydantic's errors; a list whose entries were all refused doesn't count as too short as well."""
     details = error.errors(include_url=False)
-    return tuple(_problem(values, detail) for detail in details if detail["type"] != "too_short" or not detail["input"])
+    return tuple(
+        _problem(values, detail, known_keys)
+        for detail in details
+        if detail["type"] != "too_short" or not detail["input"]
+    )
 
 
-def _problem(values: Any, detail: ErrorDetails) -> Problem:
+def _problem(values: Any, detail: ErrorDetails, known_keys: frozenset[str]) -> Problem:
     """Translate one of pydantic's errors."""
     kind, words = detail["type"], detail.get("ctx", {})
-    key, why = _key(values, detail["loc"]), detail["msg"]
+    key, why = _key(values, detail["loc"], known_keys), detail["msg"]
     return Problem(
         key=key,
         value=None if kind == "missing" else _shown(detail["input"]),
-        why={"extra_forbidden": "isn't a key of this version", "missing": "is missing"}.get(
-            kind, why[0].lower() + why[1:]
-        ),
-        remedy=_unknown_key(key) if kind == "extra_forbidden" else _remedy(kind, words),
+        why=_REASONS.get(kind, why[0].lower() + why[1:]),
+        remedy=_unknown_key(key, known_keys) if kind == "extra_forbidden" else _remedy(kind, words),
     )
 
 
@@ -122,16 +140,16 @@ def _remedy(kind: str, words: Mapping[str, Any]) -> str:
     return str(words["remedy"]) if "remedy" in words else _REMEDIES.get(kind, "correct it").format_map(words)
 
 
-def _unknown_key(key: str) -> str:
+def _unknown_key(key: str, known_keys: frozenset[str]) -> str:
     """Say what to do about a key that isn't known."""
     name = key.rpartition(".")[2]
     if name in _LATER:
         return "remove it: a later version will have it"
-    near = get_close_matches(name, _KNOWN_KEYS, n=1)
+    near = get_close_matches(name, known_keys, n=1)
     return f"did you mean {near[0]}?" if near else "remove it, or look for a misspelling"
 
 
-def _key(values: Any, location: tuple[int | str, ...]) -> str:
+def _key(values: Any, location: tuple[int | str, ...], known_keys: frozenset[str]) -> str:
     """Write pydantic's location as the file has it, or would: without the names of a union's members and ``[key]``."""
     path, value, last = "", values, len(location) - 1
     for place, part in enumerate(location):
@@ -139,7 +157,7 @@ def _key(values: Any, location: tuple[int | str, ...]) -> str:
             path, value = f"{path}[{part}]", value[part]
         elif part == "[key]" or not isinstance(value, Mapping):
             continue
-        elif part in value or place == last or part in _KNOWN_KEYS:
+        elif part in value or place == last or part in known_keys:
             path, value = f"{path}.{part}" if path else str(part), value.get(part, {})
     return path
 

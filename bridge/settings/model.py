@@ -6,15 +6,13 @@ Unknown keys are refused. What a value refers to outside itself (files, names of
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from bridge import packaged
 from bridge.settings.kinds import (
@@ -35,40 +33,8 @@ from bridge.settings.kinds import (
     longest_opening,
     refusal,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
-    """What a setting is checked against besides itself."""
-
-    directory: Path
-    """The file's: relative paths count from there."""
-    clusters: frozenset[str] = frozenset()
-    notice_by_pool: Mapping[str, timedelta | None] = field(default_factory=dict)
-    """Every pool's name, and how long its forced step takes to free the room; None where the pool is wrong itself."""
-    window_names: tuple[str, ...] = ()
-    tick_s: float = 10.0
-    """Between two ticks; the default where the setting is wrong itself."""
-
-    @classmethod
-    def of(cls, info: ValidationInfo) -> Around:
-        """Take it from the validation that is under way."""
-        if not isinstance(info.context, Around):
-            raise TypeError("settings are read by bridge.settings.load or parse")
-        return info.context
-
-    def file(self, written: str | Path) -> Path:
-        """Return the absolute path of what the file calls *written*."""
-        try:
-            return self.directory / Path(written).expanduser()
-        except RuntimeError as error:
-            raise refusal("begins with the home of an unknown user", "write the directory out") from error
-
-
-class Section(BaseModel):
-    """A part of the file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+from bridge.settings.section import Around, Section, choice
+from bridge.settings.tenants import Adapter, Rebalance, Tenant, refuse_shared
 
 
 class Mode(StrEnum):
@@ -170,6 +136,17 @@ class Spill(Section):
     """The node label; made if the cluster doesn't know it."""
 
 
+class Entitled(Section):
+    """The same label, with capacities for each queue from the tenants' targets: work that names the label runs there.
+
+    Needs tenants and the adapter yarn-capacity.
+    """
+
+    kind: Literal["entitled"]
+    label: YarnLabel = "k8s"
+    """The node label; made if the cluster doesn't know it."""
+
+
 class Plain(Section):
     """No label: elastic nodes are like any other. ApplicationMasters can land on them."""
 
@@ -252,7 +229,7 @@ class Pool(Section):
 
     cluster: Text
     """The YARN cluster they belong to, a key of yarn.clusters."""
-    placement: Annotated[Spill | Plain, Field(discriminator="kind")] = Spill(kind="spill")
+    placement: Annotated[Spill | Entitled | Plain, Field(discriminator="kind")] = Spill(kind="spill")
     """How YARN work comes to them. `{kind: spill, label: k8s}` by default, because no ApplicationMaster lands there
     and no queue changes; `{kind: plain}` for schedulers without labels."""
     lenders: Lenders
@@ -272,7 +249,7 @@ class Pool(Section):
     def _check_cluster(cls, cluster: str, info: ValidationInfo) -> str:
         known = Around.of(info).clusters
         if cluster not in known:
-            raise refusal("isn't a key of yarn.clusters", _choice(known, "add it there"))
+            raise refusal("isn't a key of yarn.clusters", choice(known, "add it there"))
         return cluster
 
     @field_validator("pod_template")
@@ -322,7 +299,7 @@ class Window(Section):
     def _check_pool(cls, pool: str, info: ValidationInfo) -> str:
         known = Around.of(info).notice_by_pool
         if pool not in known:
-            raise refusal("isn't a key of pools", _choice(known, "add it there"))
+            raise refusal("isn't a key of pools", choice(known, "add it there"))
         return pool
 
     @field_validator("back_by")
@@ -381,8 +358,38 @@ class Settings(Section):
     """Pools by name; the name becomes part of the pods' names."""
     windows: tuple[Window, ...] = ()
     """When lending is allowed. None by default, and then nothing is lent."""
+    tenants: tuple[Tenant, ...] = ()
+    """Owners of queues and namespaces, and organisations above them. None by default: then lending knows no tenants."""
+    rebalance: Rebalance = Field(default_factory=dict, validate_default=True)
+    """When the tenants' targets are computed anew, and where they are written. Without tenants it does nothing."""
 
+    @field_validator("tenants")
+    @classmethod
+    def _check_tenants(cls, tenants: tuple[Tenant, ...]) -> tuple[Tenant, ...]:
+        refuse_shared(tenants)
+        return tenants
 
-def _choice(known: Mapping[str, object] | frozenset[str], otherwise: str) -> str:
-    """Say which names there are."""
-    return f"use {' or '.join(sorted(known))}, or {otherwise}" if known else otherwise
+    @model_validator(mode="after")
+    def _check_rebalanced_pool(self) -> Settings:
+        if self.tenants and self.rebalance.pool is None and len(self.pools) > 1:
+            raise refusal(
+                "has tenants and several pools, and doesn't say whose lenders both systems share",
+                f"set rebalance.pool to one of: {', '.join(self.pools)}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_entitled(self) -> Settings:
+        for name, pool in self.pools.items():
+            is_served = name == self.rebalanced_pool and Adapter.YARN_CAPACITY in self.rebalance.adapters
+            if isinstance(pool.placement, Entitled) and not (self.tenants and is_served):
+                raise refusal(
+                    f"has the placement entitled for pool {name}, and nothing that gives queues their capacities there",
+                    "add tenants and the adapter yarn-capacity under rebalance, or use the placement spill",
+                )
+        return self
+
+    @property
+    def rebalanced_pool(self) -> str:
+        """The pool whose lenders both systems share."""
+        return self.rebalance.pool or next(iter(self.pools))

@@ -6,8 +6,12 @@ import math
 from datetime import timedelta
 
 from bridge.core.resources import NO_ROOM, NOTHING, Room, Shape
+from bridge.core.shares import HistoryPolicy, ReclaimPolicy, ShareMode
 from bridge.core.snapshot import PoolPolicy
-from bridge.settings.model import Pool, Settings, Spill
+from bridge.core.tenants.policy import SharePolicy
+from bridge.core.tenants.policy import Tenant as CoreTenant
+from bridge.settings.model import Plain, Pool, Settings
+from bridge.settings.tenants import Amounts, Tenant
 
 
 def pool_policy(settings: Settings, name: str, *, shape: Shape) -> PoolPolicy:
@@ -26,11 +30,9 @@ def policy_of(name: str, pool: Pool, *, tick_s: float, shape: Shape) -> PoolPoli
     return PoolPolicy(
         name=name,
         shape=shape,
-        label=pool.placement.label if isinstance(pool.placement, Spill) else None,
+        label=None if isinstance(pool.placement, Plain) else pool.placement.label,
         margin_ratio=lenders.margin_ratio,
-        keep_free=Room(
-            cpu_millicores=math.ceil(lenders.keep_free_cores * 1000), memory_mib=lenders.keep_free_memory_mib
-        ),
+        keep_free=_kept_free(pool),
         max_nodes=limits.max_nodes,
         grow_per_tick=limits.grow_per_tick,
         cool_down=timedelta(seconds=limits.cool_down_s),
@@ -40,4 +42,50 @@ def policy_of(name: str, pool: Pool, *, tick_s: float, shape: Shape) -> PoolPoli
         overcommit_timeout=timedelta(seconds=limits.overcommit_timeout_s),
         grace=timedelta(seconds=limits.grace_s),
         tick=timedelta(seconds=tick_s),
+    )
+
+
+def share_policy(settings: Settings, *, shape: Shape, elastic_as_room: Room) -> SharePolicy:
+    """Translate tenants and rebalancing; *elastic_as_room* is what a node of *shape* offers, in Kubernetes' units."""
+    rebalance, lenders = settings.rebalance, settings.pools[settings.rebalanced_pool].lenders
+    return SharePolicy(
+        tenants=tuple(_tenant(tenant) for tenant in settings.tenants),
+        shape=shape,
+        elastic_as_room=elastic_as_room,
+        margin_ratio=lenders.margin_ratio,
+        keep_free=_kept_free(settings.pools[settings.rebalanced_pool]),
+        headroom=_room(rebalance.headroom),
+        dead_band_ratio=rebalance.dead_band_ratio,
+        max_step_ratio=rebalance.max_step_ratio,
+        half_life=rebalance.half_life,
+        share_mode=ShareMode(rebalance.share_mode),
+        reclaim_policy=ReclaimPolicy(rebalance.reclaim),
+        history=HistoryPolicy(half_life=rebalance.history.half_life, most=rebalance.history.most),
+    )
+
+
+def _tenant(tenant: Tenant) -> CoreTenant:
+    return CoreTenant(
+        name=tenant.name,
+        parent=tenant.parent,
+        weight=tenant.weight,
+        guarantee=tenant.min.given,
+        ceiling=tenant.max.given,
+        lending_limit=tenant.lending_limit.given,
+        borrowing_limit=tenant.borrowing_limit.given,
+        priority=tenant.priority,
+        share_mode=None if tenant.share_mode is None else ShareMode(tenant.share_mode),
+        queues=tenant.yarn_queues,
+        namespaces=tenant.namespaces,
+        may_evict=tenant.evict,
+    )
+
+
+def _room(amounts: Amounts) -> Room:
+    return Room(cpu_millicores=amounts.cpu_millicores or 0, memory_mib=amounts.memory_mib or 0)
+
+
+def _kept_free(pool: Pool) -> Room:
+    return Room(
+        cpu_millicores=math.ceil(pool.lenders.keep_free_cores * 1000), memory_mib=pool.lenders.keep_free_memory_mib
     )

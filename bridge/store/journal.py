@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +17,10 @@ from sqlalchemy.orm import Session
 from bridge.core.snapshot import Memory, Pause, Promise
 from bridge.ports.errors import JournalUnavailable
 from bridge.ports.journal import TickRecord
-from bridge.store.engine import connect, for_writing
-from bridge.store.failures import SchemaMismatch, as_unavailable, unavailable
-from bridge.store.schema import check_schema
+from bridge.store.database import Database
+from bridge.store.engine import connect
+from bridge.store.failures import SchemaMismatch, unavailable
+from bridge.store.shares import SqlShares
 from bridge.store.tables import FactRow, MemoryRow, PauseRow, PromiseRow, TickRow
 
 _AT_ONCE = 1000
@@ -34,43 +34,43 @@ class SqlJournal:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._writing_engine = for_writing(engine)
-        self._is_checked = False
+        self._database = Database(engine)
+        self.shares = SqlShares(self._database)
+        """``bridge.ports.ShareJournal`` in the same database."""
 
     def promises(self, pool: str) -> tuple[Promise, ...]:
         """Return every promise that isn't over, oldest first."""
         query = select(PromiseRow).where(PromiseRow.pool == pool, PromiseRow.is_over.is_(False))
-        with self._reading() as session:
+        with self._database.reading() as session:
             return self._values(session.scalars(query.order_by(PromiseRow.made_at, PromiseRow.id)).all())
 
     def history(self, pool: str) -> tuple[Promise, ...]:
         """Return every promise ever written, those that are over included, oldest first."""
         query = select(PromiseRow).where(PromiseRow.pool == pool).order_by(PromiseRow.made_at, PromiseRow.id)
-        with self._reading() as session:
+        with self._database.reading() as session:
             return self._values(session.scalars(query).all())
 
     def save(self, *promises: Promise) -> None:
         """Write promises, durably and all or none, before the side effects that they stand for."""
-        with self._writing() as session:
+        with self._database.writing() as session:
             for promise in promises:
                 session.merge(PromiseRow.of(promise))
 
     def memory(self, pool: str) -> Memory:
         """Return what the last tick left to remember; an empty one at first."""
-        with self._reading() as session:
+        with self._database.reading() as session:
             row = session.get(MemoryRow, pool)
             return Memory() if row is None else row.value()
 
     def pause(self, pool: str, at: datetime) -> Pause | None:
         """Return the pause that holds at the instant *at*, if any; its end is exclusive."""
-        with self._reading() as session:
+        with self._database.reading() as session:
             row = session.get(PauseRow, pool)
             return row.value() if row is not None and at < row.until else None
 
     def set_pause(self, pool: str, pause: Pause | None) -> None:
         """Set or lift a pause; a new one replaces the old."""
-        with self._writing() as session:
+        with self._database.writing() as session:
             if pause is None:
                 session.execute(delete(PauseRow).where(PauseRow.pool == pool))
             else:
@@ -80,7 +80,7 @@ class SqlJournal:
         """Keep a tick, and what the next one must know; None leaves what is remembered as it is."""
         body_by_section = {name: _canonical(value) for name, value in tick.sections.items()}
         digest_by_section = {name: _digest(body) for name, body in body_by_section.items()}
-        with self._writing() as session:
+        with self._database.writing() as session:
             for name, body in body_by_section.items():
                 _keep(session, digest_by_section[name], body, tick.at)
             session.add(
@@ -99,7 +99,7 @@ class SqlJournal:
     def ticks(self, pool: str, limit: int) -> Sequence[TickRecord]:
         """Return the last ticks, newest first."""
         query = select(TickRow).where(TickRow.pool == pool).order_by(TickRow.at.desc(), TickRow.number.desc())
-        with self._reading() as session:
+        with self._database.reading() as session:
             rows = session.scalars(query.limit(limit)).all()
             facts = _facts(session, {digest for row in rows for digest in row.digest_by_section.values()})
             return tuple(_tick(row, facts) for row in rows)
@@ -109,7 +109,7 @@ class SqlJournal:
 
         Return how many ticks went.
         """
-        with self._writing() as session:
+        with self._database.writing() as session:
             session.execute(delete(PromiseRow).where(PromiseRow.is_over.is_(True), PromiseRow.since < before))
             gone = session.execute(delete(TickRow).where(TickRow.at < before).returning(TickRow.number)).all()
             session.execute(delete(FactRow).where(FactRow.last_at < before))
@@ -117,34 +117,18 @@ class SqlJournal:
 
     def check(self) -> None:
         """Raise JournalUnavailable, with a remedy, unless the database is there and has this version's tables."""
-        if not self._is_checked:
-            check_schema(self._engine)
-            self._is_checked = True
+        self._database.check()
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._engine.dispose()
+        self._database.close()
 
     def _values(self, rows: Sequence[PromiseRow]) -> tuple[Promise, ...]:
         """Make the promises of rows."""
         try:
             return tuple(row.value() for row in rows)
         except ValueError as error:
-            raise unavailable(self._engine.url, str(error), "install the Tidebridge that wrote it") from error
-
-    @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        """Open a session that only reads: on SQLite it doesn't wait for a writer."""
-        self.check()
-        with as_unavailable(self._engine.url), Session(self._engine) as session:
-            yield session
-
-    @contextmanager
-    def _writing(self) -> Iterator[Session]:
-        """Open a session that commits at its end, or leaves everything as it was."""
-        self.check()
-        with as_unavailable(self._engine.url), Session(self._writing_engine) as session, session.begin():
-            yield session
+            raise unavailable(self._database.url, str(error), "install the Tidebridge that wrote it") from error
 
 
 def open_journal(url: str, *, timeout_s: float = 5.0, may_be_away: bool = False) -> SqlJournal:

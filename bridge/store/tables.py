@@ -11,14 +11,19 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Dialect, Index, LargeBinary, MetaData
+from sqlalchemy import JSON, BigInteger, Dialect, Index, LargeBinary, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import DateTime, TypeDecorator
 
+from bridge.core.ledger import Account, Ledger, Side
+from bridge.core.ledger import Told as Number
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Reason
 from bridge.core.resources import Resources, Room, Shape
-from bridge.core.snapshot import LeftAlone, Memory, Pause, Promise, WaitingContainers
+from bridge.core.shares import PastUse
+from bridge.core.snapshot import LeftAlone, Memory, Pause, Promise
+from bridge.core.tenants.facts import Leaf, RoundMemory, Smoothed, Told
+from bridge.core.waiting import WaitingContainers
 
 
 class UtcInstant(TypeDecorator[datetime]):
@@ -146,6 +151,7 @@ class MemoryRow(Base):
     surplus_since: Mapped[datetime | None]
     failed_start_at: Mapped[datetime | None]
     left_alone: Mapped[list[dict[str, str]]] = mapped_column(JSON)
+    obeyed_version: Mapped[int] = mapped_column(server_default="0")
 
     @classmethod
     def of(cls, pool: str, memory: Memory) -> MemoryRow:
@@ -156,6 +162,7 @@ class MemoryRow(Base):
             surplus_since=memory.surplus_since,
             failed_start_at=memory.failed_start_at,
             left_alone=[{"lender": entry.lender, "until": entry.until.isoformat()} for entry in memory.left_alone],
+            obeyed_version=memory.obeyed_version,
         )
 
     def value(self) -> Memory:
@@ -168,6 +175,7 @@ class MemoryRow(Base):
                 LeftAlone(lender=entry["lender"], until=datetime.fromisoformat(entry["until"]))
                 for entry in self.left_alone
             ),
+            obeyed_version=self.obeyed_version,
         )
 
 
@@ -215,3 +223,133 @@ class FactRow(Base):
     def value(self) -> Any:
         """Make the section's plain JSON value."""
         return json.loads(self.body)
+
+
+class ToldRow(Base):
+    """What one queue or namespace was promised of the lendable capacity, and what was written for it."""
+
+    __tablename__ = "told"
+
+    side: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    cpu_millicores: Mapped[int] = mapped_column(BigInteger)
+    memory_mib: Mapped[int] = mapped_column(BigInteger)
+    static_cpu_millicores: Mapped[int] = mapped_column(BigInteger)
+    static_memory_mib: Mapped[int] = mapped_column(BigInteger)
+    intended: Mapped[dict[str, str]] = mapped_column(JSON)
+    confirmed: Mapped[dict[str, str]] = mapped_column(JSON)
+    at: Mapped[datetime]
+
+    @classmethod
+    def of(cls, told: Told) -> ToldRow:
+        """Make the row of *told*."""
+        return cls(
+            side=told.leaf.side.value,
+            name=told.leaf.name,
+            cpu_millicores=told.room.cpu_millicores,
+            memory_mib=told.room.memory_mib,
+            static_cpu_millicores=told.static.cpu_millicores,
+            static_memory_mib=told.static.memory_mib,
+            intended=dict(told.intended),
+            confirmed=dict(told.confirmed),
+            at=told.at,
+        )
+
+    def value(self) -> Told:
+        """Make the promise of this row."""
+        return Told(
+            leaf=Leaf(side=Side(self.side), name=self.name),
+            room=Room(cpu_millicores=self.cpu_millicores, memory_mib=self.memory_mib),
+            static=Room(cpu_millicores=self.static_cpu_millicores, memory_mib=self.static_memory_mib),
+            intended=self.intended,
+            confirmed=self.confirmed,
+            at=self.at,
+        )
+
+
+class ToldHistoryRow(Base):
+    """Every change of what a leaf was told, so that the sum can be audited at any instant."""
+
+    __tablename__ = "told_history"
+    __table_args__ = (Index(None, "at"),)
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    side: Mapped[str]
+    name: Mapped[str]
+    cpu_millicores: Mapped[int] = mapped_column(BigInteger)
+    memory_mib: Mapped[int] = mapped_column(BigInteger)
+
+
+class LedgerRow(Base):
+    """Both sides of the lendable capacity; one row."""
+
+    __tablename__ = "ledger"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    capacity: Mapped[dict[str, int]] = mapped_column(JSON)
+    account_by_side: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> LedgerRow:
+        """Make the row of *ledger*."""
+        accounts = {side.value: _account(account) for side, account in ledger.account_by_side.items()}
+        return cls(id=1, capacity=dict(ledger.capacity), account_by_side=accounts)
+
+    def value(self) -> Ledger:
+        """Make the ledger of this row."""
+        return Ledger(
+            capacity=self.capacity,
+            account_by_side={
+                Side(side): Account(
+                    told=tuple(Number(version=one["version"], amounts=one["amounts"]) for one in account["told"]),
+                    obeyed=account["obeyed"],
+                    used=account["used"],
+                )
+                for side, account in self.account_by_side.items()
+            },
+        )
+
+
+def _account(account: Account) -> dict[str, Any]:
+    """Write one side as plain JSON values."""
+    told = [{"version": one.version, "amounts": dict(one.amounts)} for one in account.told]
+    return {"told": told, "obeyed": account.obeyed, "used": dict(account.used)}
+
+
+class RoundMemoryRow(Base):
+    """What the last round of rebalancing left for the next; one row."""
+
+    __tablename__ = "round_memory"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime | None]
+    smoothed: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    past: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    @classmethod
+    def of(cls, memory: RoundMemory) -> RoundMemoryRow:
+        """Make the row of *memory*."""
+        smoothed = [
+            {"side": entry.leaf.side.value, "name": entry.leaf.name, **asdict(entry.demand)}
+            for entry in memory.smoothed
+        ]
+        past = {name: {"ratio": use.ratio, "at": use.at.isoformat()} for name, use in memory.past.items()}
+        return cls(id=1, at=memory.at, smoothed=smoothed, past=past)
+
+    def value(self) -> RoundMemory:
+        """Make the memory of this row."""
+        return RoundMemory(
+            at=self.at,
+            smoothed=tuple(
+                Smoothed(
+                    leaf=Leaf(side=Side(entry["side"]), name=entry["name"]),
+                    demand=Room(cpu_millicores=entry["cpu_millicores"], memory_mib=entry["memory_mib"]),
+                )
+                for entry in self.smoothed
+            ),
+            past={
+                name: PastUse(ratio=use["ratio"], at=datetime.fromisoformat(use["at"]))
+                for name, use in self.past.items()
+            },
+        )

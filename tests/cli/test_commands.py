@@ -40,8 +40,8 @@ def keys_of(value: Any) -> Iterator[str]:
 
 def test_the_database_is_made_once_and_then_left_as_it_is(stage: Stage) -> None:
     first, second = stage.say("db", "upgrade", "--json"), stage.say("db", "upgrade", "--json")
-    assert (first.code, first.json) == (0, {"from": "empty", "to": "0001"})
-    assert (second.code, second.json) == (0, {"from": "0001", "to": "0001"})
+    assert (first.code, first.json) == (0, {"from": "empty", "to": "0002"})
+    assert (second.code, second.json) == (0, {"from": "0002", "to": "0002"})
     assert first.err == second.err == ""
 
 

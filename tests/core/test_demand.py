@@ -10,7 +10,8 @@ from bridge.core.demand import Demand, demand
 from bridge.core.lifecycle import State
 from bridge.core.nodes import elastic_nodes
 from bridge.core.reasons import Gap
-from bridge.core.snapshot import Memory, WaitingContainers
+from bridge.core.snapshot import Memory
+from bridge.core.waiting import WaitingContainers
 from tests.build import LABEL, Elastic, make_elastic, make_policy, make_snapshot, make_waiting
 
 

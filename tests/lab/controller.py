@@ -70,19 +70,24 @@ windows:
 class Controller:
     """`tidebridge run`, started, killed and started again on one configuration and one database."""
 
-    def __init__(self, folder: Path, night: Night, *, vcores: int = 4) -> None:
+    def __init__(self, folder: Path, night: Night, *, vcores: int = 4, settings: str | None = None) -> None:
         self._config = folder / "tidebridge.yaml"
-        self._config.write_text(configuration(night, vcores))
+        self._config.write_text(configuration(night, vcores) if settings is None else settings)
         self._log = folder / "controller.log"
         self._log.touch()
         self._process: subprocess.Popen[bytes] | None = None
         self.command("db", "upgrade")
 
-    def command(self, *words: str) -> str:
-        """Run a command on the same configuration."""
+    @property
+    def config(self) -> Path:
+        """Return the settings file."""
+        return self._config
+
+    def command(self, *words: str, refused: bool = False) -> str:
+        """Run a command on the same configuration; *refused*: it ends with the status of what the world refuses."""
         command = [TIDEBRIDGE, *words, "-c", str(self._config)]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == (1 if refused else 0), f"{done.stderr}\n{done.stdout}"
         return done.stdout
 
     def ask(self, *words: str) -> dict[str, Any]:

@@ -28,11 +28,12 @@ def environment(name: str) -> str:
     return os.environ[name]
 
 
-def kubectl(*words: str) -> str:
-    """Run kubectl as the lab's administrator."""
-    done = subprocess.run(
-        [environment("TIDEBRIDGE_LAB_KUBECTL"), *words], check=True, capture_output=True, text=True, timeout=60
-    )
+def kubectl(*words: str, input: str | None = None) -> str:
+    """Run kubectl as the lab's administrator, with *input* to read."""
+    command = [environment("TIDEBRIDGE_LAB_KUBECTL"), *words]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, input=input)
+    if done.returncode != 0:
+        raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
     return done.stdout
 
 

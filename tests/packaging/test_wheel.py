@@ -21,8 +21,10 @@ ROOT = Path(__file__).parents[2]
 TRAVELS = (
     "bridge/_packaged/migrations/env.py",
     "bridge/_packaged/migrations/versions/0001_first.py",
+    "bridge/_packaged/migrations/versions/0002_shares.py",
     "bridge/_packaged/config/demo.yaml",
     "bridge/_packaged/config/nodemanager-pod.yaml",
+    "bridge/_packaged/config/rbac-tenants.yaml",
     "bridge/_packaged/config/rbac.yaml",
     "bridge/_packaged/config/tidebridge.yaml",
     "bridge/sim/traces/crane14.csv",
@@ -94,7 +96,7 @@ def test_a_database_and_a_plan_are_made_from_another_folder(installed: Installed
         del stage.settings["pools"]["night"]["pod_template"]
         stage.write()
         upgraded = installed.run("tidebridge", "db", "upgrade", "--config", stage.file, "--json")
-        assert json.loads(upgraded) == {"from": "empty", "to": "0001"}
+        assert json.loads(upgraded) == {"from": "empty", "to": "0002"}
         assert stage.database.is_file()
         stage.submit()
         planned = json.loads(installed.run("tidebridge", "plan", "--config", stage.file, "--json"))

@@ -17,7 +17,7 @@ from bridge import packaged
 from bridge.core.resources import Resources, Room, Shape
 from bridge.core.snapshot import PoolPolicy
 from bridge.settings import Mode, Plain, Problem, Settings, SettingsError, Spill, load, parse, pool_policy
-from bridge.settings.model import Section
+from bridge.settings.section import Section
 
 FILE = Path("/etc/tidebridge/tidebridge.yaml")
 SHAPE = Shape(yarn=Resources(vcores=8, memory_mib=16384), pod=Room(cpu_millicores=8250, memory_mib=17408))
@@ -106,6 +106,7 @@ def test_every_setting_is_described() -> None:
     fields = [(section, name) for section in Section.__subclasses__() for name in section.model_fields]
     assert [f"{section.__name__}.{name}" for section, name in fields if not section.model_fields[name].description] == [
         "Spill.kind",
+        "Entitled.kind",
         "Plain.kind",
     ]
 
@@ -234,7 +235,8 @@ REFUSED = [
     ("yarn__clusters__main__auth", {"kind": "kerberos"}, "main.auth.kind is 'kerberos'", "use 'simple'"),
     ("kubernetes__namespace", "Tide", "kubernetes.namespace is 'Tide'", "use a-z, 0-9 and -"),
     ("pools__night__cluster", "mian", "pools.night.cluster is 'mian': isn't a key of yarn.clusters", "use main"),
-    ("pools__night__placement", {"kind": "entitled"}, "pools.night.placement", "use 'spill', 'plain'"),
+    ("pools__night__placement", {"kind": "burst"}, "pools.night.placement", "use 'spill', 'entitled', 'plain'"),
+    ("pools__night__placement", {"kind": "entitled"}, "placement entitled for pool night", "add tenants"),
     ("pools__night__placement", {"label": "k8s"}, "pools.night.placement", "add kind"),
     ("pools__night__placement", {"kind": "spill", "label": "a b"}, "pools.night.placement.label is 'a b'", "letters"),
     ("pools__night__placement", {"kind": "plain", "label": "x"}, "pools.night.placement.label is 'x'", "label"),
@@ -271,8 +273,32 @@ REFUSED = [
     ("windows__0__max_extend", "25h", "windows[0].max_extend is '25h'", "24h or less"),
     ("windows__0__from", "2026-02-14", "windows[0].from", "a later version will have it"),
     ("signals", {}, "signals is {}", "a later version will have it"),
-    ("tenants", [], "tenants is []", "a later version will have it"),
-    ("rebalance", {}, "rebalance is {}", "a later version will have it"),
+    ("tenants", [{"name": "root"}], "tenants[0].name is 'root'", "choose another"),
+    ("tenants", [{"name": "a"}, {"name": "a"}], "tenants[0].name is 'a'", "give each a name of its own"),
+    ("tenants", [{"name": "a", "parent": "b"}], "tenants[0].parent is 'b'", "use a, or add it"),
+    ("tenants", [{"name": "a", "parent": "a"}], "a is below itself", "let one of the circle have no parent"),
+    ("tenants", [{"name": "a", "yarn_queues": ["ads"]}], "yarn_queues[0] is 'ads'", "write it from the root"),
+    ("tenants", [{"name": "a", "namespaces": ["A_b"]}], "namespaces[0] is 'A_b'", "use a-z"),
+    (
+        "tenants",
+        [{"name": "a", "namespaces": ["x"]}, {"name": "b", "namespaces": ["x"]}],
+        "namespace x is claimed by a and b",
+        "leave it to one of them",
+    ),
+    (
+        "tenants",
+        [{"name": "a", "yarn_queues": ["root.x"]}, {"name": "b", "yarn_queues": ["root.x.y"]}],
+        "root.x.y of b lies below root.x of a",
+        "claim either the one or the other",
+    ),
+    ("tenants", [{"name": "a", "weight": -1}], "tenants[0].weight is -1", "raise it to 0"),
+    ("tenants", [{"name": "a", "min": {"cpu": 1}}], "tenants[0].min.cpu is 1", "remove it, or look"),
+    ("rebalance", {"adapters": ["yarn"]}, "rebalance.adapters[0] is 'yarn'", "use 'yarn-capacity'"),
+    ("rebalance", {"adapters": ["yarn-fair"]}, "yarn-fair and no allocation_file", "name FairScheduler's"),
+    ("rebalance", {"adapters": ["yarn-fair", "yarn-capacity"]}, "names two schedulers", "keep the one that it runs"),
+    ("rebalance", {"pool": "day"}, "rebalance.pool is 'day'", "use night"),
+    ("rebalance", {"history": {"half_life": "0s"}}, "rebalance.history.half_life is '0s'", "null to switch it off"),
+    ("rebalance", {"cron": "* *"}, "rebalance.cron is '* *'", "write minute, hour"),
     ("window", [], "window is []: isn't a key of this version", "did you mean windows?"),
 ]
 

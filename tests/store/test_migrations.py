@@ -8,14 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
 
 from bridge import packaged
+from bridge.core.snapshot import Memory
 from bridge.ports import JournalUnavailable
 from bridge.store import open_journal, upgrade
 from bridge.store.engine import connect
+from bridge.store.schema import _config
 from bridge.store.tables import Base
 
 
@@ -44,14 +47,14 @@ def test_the_migrations_make_exactly_the_tables_of_the_orm(url: str, engine: Eng
 
 
 def test_upgrading_says_from_where_to_where_and_a_second_time_changes_nothing(url: str) -> None:
-    assert upgrade(url) == ("empty", "0001")
-    assert upgrade(url) == ("0001", "0001")
+    assert upgrade(url) == ("empty", "0002")
+    assert upgrade(url) == ("0002", "0002")
 
 
 def test_two_that_upgrade_at_once_both_succeed(url: str) -> None:
     with ThreadPoolExecutor(2) as both:
         found = sorted(both.map(upgrade, [url, url]))
-    assert found == [("0001", "0001"), ("empty", "0001")]
+    assert found == [("0002", "0002"), ("empty", "0002")]
 
 
 def test_upgrading_leaves_logging_alone(url: str) -> None:
@@ -64,6 +67,19 @@ def test_upgrading_leaves_logging_alone(url: str) -> None:
 def test_a_database_without_tables_asks_for_an_upgrade(url: str) -> None:
     with pytest.raises(JournalUnavailable, match=r"tables are missing.*run: tidebridge db upgrade"):
         open_journal(url)
+
+
+def test_a_database_of_the_first_revision_keeps_what_it_has(url: str, engine: Engine) -> None:
+    config = _config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO memory (pool, left_alone) VALUES ('night', :nobody)"), {"nobody": "[]"})
+    assert upgrade(url) == ("0001", "0002")
+    journal = open_journal(url)
+    assert journal.memory("night") == Memory()
+    assert journal.shares.told() == ()
+    journal.close()
 
 
 def test_an_older_database_asks_for_an_upgrade(url: str, engine: Engine) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Reason
 from bridge.core.resources import Resources, Room, Shape
-from bridge.core.snapshot import Memory, Pause, Promise, WaitingContainers
+from bridge.core.snapshot import Memory, Pause, Promise
+from bridge.core.waiting import WaitingContainers
 from bridge.ports import JournalUnavailable, TickRecord
 from bridge.store import SqlJournal, open_journal, upgrade
 from bridge.store.engine import connect

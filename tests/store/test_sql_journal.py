@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Reason
 from bridge.core.resources import Resources, Room, Shape
-from bridge.core.snapshot import LeftAlone, Memory, Pause, Promise, WaitingContainers
+from bridge.core.snapshot import LeftAlone, Memory, Pause, Promise
+from bridge.core.waiting import WaitingContainers
 from bridge.ports import Journal, JournalUnavailable, TickRecord
 from bridge.store import SqlJournal, open_journal, upgrade
 
@@ -233,7 +234,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def pragmas(journal: SqlJournal) -> Mapping[str, Any]:
-    with journal._engine.connect() as connection:
+    with journal._database._engine.connect() as connection:
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names}
 

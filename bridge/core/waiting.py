@@ -1,0 +1,25 @@
+"""What YARN waits for, by size, label and queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.core.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class WaitingContainers:
+    """Containers of one size that running applications wait for."""
+
+    vcores: int
+    memory_mib: int
+    label: str
+    """The node label expression of the request; "" where it names none."""
+    count: int
+    queue: str = ""
+    """The leaf queue's full path; "" where nobody divides by queues."""
+
+    @property
+    def size(self) -> Resources:
+        """One container's amount."""
+        return Resources(vcores=self.vcores, memory_mib=self.memory_mib)
