@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, kw_only=True)
+class NamespaceAccount:
+    """What the workloads of one namespace had, and waited for."""
+
+    used_core_s: float = 0.0
+    """Requests of their pods, from their place on a node until they are off it."""
+    waited_core_s: float = 0.0
+    """Requests of their pods, for as long as no node had taken them."""
+    held_back_core_s: float = 0.0
+    """Requests of the pods that were wanted and that a quota refused."""
+    pods_finished: int = 0
+    pods_evicted: int = 0
+    pods_preempted: int = 0
+    """By Kubernetes' own scheduler, to place a pod of a higher priority."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,3 +53,11 @@ class Accounts:
     """By Kubernetes' own scheduler, to place an online pod."""
     elastic_pods_expired: int = 0
     """Ended by the kubelet at activeDeadlineSeconds."""
+    used_core_s_by_queue: dict[str, int] = field(default_factory=dict)
+    """By path; filled in by ``SimWorld.totals``."""
+    namespaces: dict[str, NamespaceAccount] = field(default_factory=dict)
+    """Of tenants: those with workloads."""
+
+    def namespace(self, name: str) -> NamespaceAccount:
+        """Return a namespace's account."""
+        return self.namespaces.setdefault(name, NamespaceAccount())

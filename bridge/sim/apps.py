@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bridge.core.resources import Resources
-from bridge.sim.config import QueueConfig
+from bridge.core.resources import NOTHING, Resources
 from bridge.sim.load import Job, Stage
 from bridge.sim.nodes import NodeManager
+from bridge.sim.queue_tree import DEFAULT, QueueNode
 
 
 class AppState(StrEnum):
@@ -51,19 +52,69 @@ class StageRun:
     """When the plain nodes were first found full for it; it may spill from the next look on."""
 
 
+@dataclass(slots=True)
+class Use:
+    """What is held in one partition."""
+
+    vcores: int = 0
+    mib: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class QueueRun:
-    """A leaf queue: what it uses in the default partition, and who waits in it."""
+    """A queue at work: what it and those below it use, and, in a leaf, who waits."""
 
-    config: QueueConfig
-    used_vcores: int = 0
-    used_mib: int = 0
+    node: QueueNode
+    above: QueueRun | None = None
+    """Its parent; None right below the root."""
+    uses: dict[str, Use] = field(default_factory=lambda: {DEFAULT: Use()})
+    """By partition: those that were ever used."""
     am_vcores: int = 0
     am_mib: int = 0
-    all_mib: int = 0
-    """Used in all partitions."""
+    apps: int = 0
+    """Those that haven't ended."""
     waiting: set[int] = field(default_factory=set)
     """Numbers of applications that ask for something."""
+    used_core_s: int = 0
+    """Up to ``counted_at``, in all partitions."""
+    counted_at: int = 0
+
+    @property
+    def used_vcores(self) -> int:
+        """In the default partition."""
+        return self.uses[DEFAULT].vcores
+
+    @property
+    def used_mib(self) -> int:
+        """In the default partition."""
+        return self.uses[DEFAULT].mib
+
+    def used(self, label: str) -> Resources:
+        """Return what is held in a partition."""
+        use = self.uses.get(label)
+        return NOTHING if use is None else Resources(vcores=use.vcores, memory_mib=use.mib)
+
+    @property
+    def lineage(self) -> tuple[QueueRun, ...]:
+        """This queue and those above it, from the top; the root isn't among them."""
+        return (self,) if self.above is None else (*self.above.lineage, self)
+
+    def hold(self, label: str, vcores: int, mib: int) -> None:
+        """Count an amount in, or, where it is negative, out, here and above."""
+        queue: QueueRun | None = self
+        while queue is not None:
+            use = queue.uses.get(label)
+            if use is None:
+                use = queue.uses[label] = Use()
+            use.vcores += vcores
+            use.mib += mib
+            queue = queue.above
+
+    def count(self, now: int) -> int:
+        """Count the core seconds used up to now, and return them."""
+        self.used_core_s += (now - self.counted_at) * sum(use.vcores for use in self.uses.values())
+        self.counted_at = now
+        return self.used_core_s
 
 
 @dataclass(slots=True, eq=False)
@@ -101,3 +152,10 @@ class App:
     def wants_something(self) -> bool:
         """Say whether the scheduler has anything to do for it."""
         return self.waits_for_am or (self.is_asking and any(run.waiting for run in self.open_stages))
+
+    def asks(self) -> Iterator[tuple[Resources, str, int]]:
+        """Yield what it waits for, its AM or tasks: size, the label that is named, and how many."""
+        if self.waits_for_am:
+            yield self.am_size, DEFAULT, 1
+        elif self.is_asking:
+            yield from ((run.stage.size, run.stage.label, run.waiting) for run in self.open_stages if run.waiting)

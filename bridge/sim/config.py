@@ -16,16 +16,50 @@ _MOST = Resources(vcores=16, memory_mib=65_536)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelShare:
+    """What a queue may have on the nodes of one label. An amount, where there is one, takes the place of the ratio."""
+
+    capacity_ratio: float = 0.0
+    max_ratio: float = 1.0
+    capacity: Resources | None = None
+    maximum: Resources | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueConfig:
-    """A leaf queue below root, with the limits that CapacityScheduler puts on the default partition."""
+    """A queue of CapacityScheduler. It is a parent if another one names it as such; the last words are unique."""
 
     name: str
+    parent: str = "root"
+    """The path above it, such as root.org."""
     capacity_ratio: float = 1.0
+    """Of the parent's capacity; those of one parent total 1."""
     max_ratio: float = 1.0
+    """Of the parent's maximum."""
+    capacity: Resources | None = None
+    """An amount in place of the ratio; siblings all have one, or none has."""
+    maximum: Resources | None = None
+    weight: float | None = None
+    """In place of ratio and amount."""
+    labels: Mapping[str, LabelShare] = field(default_factory=dict)
+    """By node label; on the nodes of a label that isn't here only work that names no label can run."""
     am_ratio: float = 1.0
     """The part of its maximum that ApplicationMasters may hold; one may always run."""
     ordering: Literal["fifo", "fair"] = "fifo"
     """Which application is served first: the oldest (CapacityScheduler's default), or the one that holds least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preemption:
+    """CapacityScheduler's preemption monitor, with the defaults of Hadoop 3.4."""
+
+    every_s: int = 3
+    max_wait_s: int = 15
+    """From the first look that chose a container to its end."""
+    round_ratio: float = 0.1
+    """The part of a partition that one look may choose."""
+    ignored_ratio: float = 0.1
+    """How far above its guarantee a queue may be without paying."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +83,10 @@ class SimConfig:
     static_nodes: int = 2
     static_size: Resources = _STATIC
     queues: tuple[QueueConfig, ...] = (QueueConfig(name="default"),)
+    conf_store: Literal["memory", "file"] = "memory"
+    """Where the scheduler's configuration is: in memory it can be changed until the next restart, a file can't."""
+    preemption: Preemption | None = None
+    """None: the monitor is off, as it is by default."""
     minimum: Resources = _LEAST
     maximum: Resources = _MOST
     am_size: Resources = _LEAST

@@ -11,10 +11,11 @@ from typing import Any
 import orjson
 
 from bridge.ports import Denied, NotUnderstood, PortError, Unavailable
+from bridge.sim.errors import ApiRefusal
 from bridge.sim.http_kube_objects import pod_json, read_order
+from bridge.sim.http_kube_tenants import TenantApi
 from bridge.sim.http_watch import Chosen, Thing, Watches, refused
 from bridge.sim.http_words import NOT_JSON, Answer, Question
-from bridge.sim.kube import ApiRefusal
 from bridge.sim.pods import KubeNode, Pod
 from bridge.sim.world import SimWorld
 
@@ -40,6 +41,7 @@ class KubeApi:
         self._world = world
         self._lock = lock
         self._watches = Watches(world, lock)
+        self._tenants = TenantApi(world)
         self._events: dict[tuple[str, str], dict[str, Any]] = {}
         self._acts: Mapping[tuple[str, str], tuple[str, Callable[[Target, Question], Answer]]] = {
             ("POST", "pods"): ("kube.create", self._create),
@@ -78,6 +80,8 @@ class KubeApi:
         if question.path == _REVIEWS:
             review = question.json()
             return Answer.of({**review, "status": {"allowed": True}} if isinstance(review, dict) else {}, 201)
+        if (answer := self._tenants.answer(question)) is not None:
+            return answer
         match = _PATH.fullmatch(question.path)
         if match is None:
             raise ApiRefusal(404, "NotFound", "the server could not find the requested resource")

@@ -10,7 +10,7 @@ import orjson
 from bridge.core.resources import NO_ROOM, Resources, Room
 from bridge.core.snapshot import PodPhase
 from bridge.sim.clock import SimClock
-from bridge.sim.kube import ApiRefusal
+from bridge.sim.errors import ApiRefusal
 from bridge.sim.pods import KubeNode, Pod, PodOrder
 from bridge.sim.times import write_time
 from k8s_pool.quantity import QuantityError, cpu_millicores_up, mib_up
@@ -139,6 +139,8 @@ def _pod(pod: Pod, clock: SimClock) -> Document:
         "labels": order.labels,
         "annotations": order.annotations,
     }
+    if order.workload is not None:
+        meta["ownerReferences"] = [_owner(order)]
     if pod.deleting is not None:
         meta["deletionTimestamp"] = write_time(clock.at(pod.deleting + pod.grace_s))
         meta["deletionGracePeriodSeconds"] = pod.grace_s
@@ -149,16 +151,33 @@ def _pod(pod: Pod, clock: SimClock) -> Document:
     return {"metadata": meta, "spec": spec, "status": _status(pod, spec, clock)}
 
 
+def workload_uid(namespace: str, name: str) -> str:
+    """Return the uid of a tenant's workload."""
+    return f"workload-{namespace}-{name}"
+
+
+def _owner(order: PodOrder) -> Document:
+    version, kind = ("apps/v1", "ReplicaSet") if order.runs_s is None else ("batch/v1", "Job")
+    name = order.workload or ""
+    uid = workload_uid(order.namespace, name)
+    return {"apiVersion": version, "kind": kind, "name": name, "uid": uid, "controller": True}
+
+
+def requests_document(requests: Room) -> Document:
+    """Write a container's requests; what isn't asked for isn't named."""
+    amounts = (("cpu", requests.cpu_millicores, "m"), ("memory", requests.memory_mib, "Mi"))
+    return {name: f"{amount}{unit}" for name, amount, unit in amounts if amount}
+
+
 def _spec(order: PodOrder) -> Document:
-    requests = {"cpu": f"{order.requests.cpu_millicores}m", "memory": f"{order.requests.memory_mib}Mi"}
     container: Document = {
         "name": "main" if order.nodemanager is None else "nodemanager",
         "image": "registry.example/main:1",
-        "resources": {"requests": requests},
+        "resources": {"requests": requests_document(order.requests)},
     }
     spec: Document = {
         "containers": [container],
-        "restartPolicy": "Always" if order.nodemanager is None else "Never",
+        "restartPolicy": "Always" if order.nodemanager is None and order.runs_s is None else "Never",
         "terminationGracePeriodSeconds": order.grace_s,
     }
     if order.nodemanager is not None:
@@ -208,5 +227,6 @@ def _state(pod: Pod, clock: SimClock) -> Document:
     if pod.phase is PodPhase.PENDING:
         return {"waiting": {"reason": pod.waiting or "ContainerCreating"}}
     if pod.phase.is_over:
-        return {"terminated": {"exitCode": 1, "reason": pod.ended or "Error"}}
+        exit_code = 0 if pod.phase is PodPhase.SUCCEEDED else 1
+        return {"terminated": {"exitCode": exit_code, "reason": pod.ended or "Error"}}
     return {"running": {"startedAt": write_time(clock.at(pod.started or 0))}}

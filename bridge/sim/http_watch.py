@@ -11,9 +11,9 @@ from itertools import count
 
 import orjson
 
+from bridge.sim.errors import ApiRefusal
 from bridge.sim.http_kube_objects import node_json, pod_json
 from bridge.sim.http_words import Answer
-from bridge.sim.kube import ApiRefusal
 from bridge.sim.pods import KubeNode, Pod
 from bridge.sim.world import SimWorld
 
@@ -165,4 +165,7 @@ def _status(code: int, reason: str, message: str) -> dict[str, object]:
 
 def refused(error: ApiRefusal) -> Answer:
     """Make the reply of a refusal."""
-    return Answer.of(_status(error.status, error.reason, str(error)), error.status)
+    document = _status(error.status, error.reason, str(error))
+    if error.details is not None:
+        document["details"] = error.details
+    return Answer.of(document, error.status)

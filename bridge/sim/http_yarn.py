@@ -15,11 +15,13 @@ import orjson
 
 from bridge.core.resources import Resources
 from bridge.ports import Denied, NotUnderstood, PortError, Unavailable
+from bridge.sim.errors import RmRefusal
 from bridge.sim.http_words import NOT_JSON, Answer, Question
+from bridge.sim.http_yarn_conf import ConfRest
+from bridge.sim.http_yarn_queues import QueueViews
 from bridge.sim.http_yarn_views import YarnViews, describe_amount
 from bridge.sim.http_yarn_work import WorkViews
 from bridge.sim.world import SimWorld
-from bridge.sim.yarn import RmRefusal
 
 _ROOT = "/ws/v1/cluster"
 _EXACT = re.compile(rf"{_ROOT}/nodes/(?P<node>[^/]+)(?:/(?P<verb>resource|replace-labels))?")
@@ -32,14 +34,15 @@ class YarnRest:
         self._world = world
         self._lock = lock
         self._views = YarnViews(world)
-        views, work = self._views, WorkViews(world)
+        self._conf = ConfRest(world)
+        views, work, queues = self._views, WorkViews(world), QueueViews(world)
         self._gets: Mapping[str, Callable[[Question], bytes]] = {
             _ROOT: lambda _: views.info(),
             f"{_ROOT}/info": lambda _: views.info(),
             f"{_ROOT}/metrics": lambda _: views.metrics(),
             f"{_ROOT}/nodes": lambda question: views.nodes(question.query.get("states")),
             f"{_ROOT}/apps": lambda question: work.apps(question.query),
-            f"{_ROOT}/scheduler": lambda _: work.scheduler(),
+            f"{_ROOT}/scheduler": lambda _: queues.scheduler(),
             f"{_ROOT}/get-node-labels": lambda _: views.labels(),
             f"{_ROOT}/get-node-to-labels": lambda _: views.mappings(),
             "/conf": lambda question: views.conf(question.query.get("name", "")),
@@ -70,6 +73,8 @@ class YarnRest:
     def _answer(self, question: Question) -> Answer:
         if not self._world.yarn.is_up:
             raise Unavailable("the ResourceManager is down")
+        if (answer := self._conf.answer(question)) is not None:
+            return answer
         if question.method == "GET":
             with self._world.faults.around("yarn.observe"):
                 return Answer(body=self._read(question))
@@ -129,6 +134,9 @@ def _whole(value: object) -> int:
 
 
 def _refused(status: int, exception: str, message: str) -> Answer:
+    """Make the reply of a refusal; one without an exception's name has no body."""
+    if not exception:
+        return Answer(status=status)
     name = f"org.apache.hadoop.yarn.webapp.{exception}"
     remote = {"exception": exception, "message": message, "javaClassName": name}
     return Answer(status=status, body=orjson.dumps({"RemoteException": remote}))

@@ -10,12 +10,15 @@ import orjson
 from bridge.core.resources import NOTHING, Resources
 from bridge.core.snapshot import YarnNodeState
 from bridge.sim.apps import AppState
+from bridge.sim.config import Preemption
+from bridge.sim.errors import RmRefusal
 from bridge.sim.nodes import NodeManager
-from bridge.sim.placing import DEFAULT
+from bridge.sim.queue_tree import DEFAULT
 from bridge.sim.world import SimWorld
-from bridge.sim.yarn import RmRefusal
 
 Document = dict[str, object]
+_CAPACITY_SCHEDULER = "org.apache.hadoop.yarn.server.resourcemanager.scheduler.capacity.CapacityScheduler"
+_PREEMPTION = "yarn.resourcemanager.monitor.capacity.preemption"
 _ACTIVE = frozenset({YarnNodeState.NEW, YarnNodeState.RUNNING, YarnNodeState.UNHEALTHY, YarnNodeState.DECOMMISSIONING})
 
 
@@ -197,11 +200,27 @@ class YarnViews:
             "yarn.scheduler.minimum-allocation-vcores": least.vcores,
             "yarn.scheduler.maximum-allocation-mb": most.memory_mib,
             "yarn.scheduler.maximum-allocation-vcores": most.vcores,
+            **self._scheduler_conf(),
         }
         if name not in values:
-            raise RmRefusal(404, "NotFoundException", f"Property {name} not found")
+            raise RmRefusal(404, "", "")
         found = {"key": name, "value": str(values[name]), "isFinal": False, "resource": "yarn-site.xml"}
         return orjson.dumps({"property": found})
+
+    def _scheduler_conf(self) -> Document:
+        """Say what yarn-site.xml has about the scheduler."""
+        config = self._world.config
+        policy = config.preemption or Preemption()
+        return {
+            "yarn.resourcemanager.scheduler.class": _CAPACITY_SCHEDULER,
+            "yarn.scheduler.configuration.store.class": config.conf_store,
+            "yarn.node-labels.enabled": "true",
+            "yarn.resourcemanager.scheduler.monitor.enable": "true" if config.preemption else "false",
+            f"{_PREEMPTION}.monitoring_interval": policy.every_s * 1000,
+            f"{_PREEMPTION}.max_wait_before_kill": policy.max_wait_s * 1000,
+            f"{_PREEMPTION}.total_preemption_per_round": policy.round_ratio,
+            f"{_PREEMPTION}.max_ignored_over_capacity": policy.ignored_ratio,
+        }
 
 
 def _mapped(listed: Sequence[object]) -> object:

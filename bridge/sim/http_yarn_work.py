@@ -1,4 +1,4 @@
-"""The ResourceManager's documents about applications and queues, made of the simulated cluster."""
+"""The ResourceManager's documents about applications, made of the simulated cluster."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 import orjson
 
 from bridge.core.resources import NOTHING, Resources
-from bridge.sim.apps import App, AppState, Container, QueueRun
+from bridge.sim.apps import App, AppState, Container
+from bridge.sim.errors import RmRefusal
 from bridge.sim.http_yarn_views import Document, describe_amount
-from bridge.sim.placing import DEFAULT
+from bridge.sim.queue_tree import DEFAULT
 from bridge.sim.world import SimWorld
-from bridge.sim.yarn import RmRefusal
 
 
 class WorkViews:
@@ -60,7 +60,7 @@ class WorkViews:
             "id": app.id,
             "user": "sim",
             "name": app.job.id,
-            "queue": f"root.{app.queue.config.name}",
+            "queue": app.queue.node.path,
             "state": app.state,
             "finalStatus": "SUCCEEDED" if app.state is AppState.FINISHED else "UNDEFINED",
             "progress": _progress(app),
@@ -98,7 +98,7 @@ class WorkViews:
             for container in app.containers.values():
                 size = Resources(vcores=container.vcores, memory_mib=container.memory_mib)
                 used[container.node.label or DEFAULT] += size
-            for size, label, count in _asks(app):
+            for size, label, count in app.asks():
                 pending[label] += size * count
         return [
             {
@@ -109,50 +109,6 @@ class WorkViews:
             }
             for partition in sorted({DEFAULT, *used, *pending})
         ]
-
-    # --- Queues
-
-    def scheduler(self) -> bytes:
-        """Describe the queue tree: leaf queues below root."""
-        total = self._world.yarn.scheduler.totals.get(DEFAULT, NOTHING)
-        by_queue: dict[str, list[App]] = defaultdict(list)
-        if self._world.yarn.has_lists:
-            for app in self._world.yarn.work.apps.values():
-                by_queue[app.queue.config.name].append(app)
-        leaves = [self._leaf(queue, total, by_queue[queue.config.name]) for queue in self._queues()]
-        root: Document = {
-            "type": "capacityScheduler",
-            "queueName": "root",
-            "queuePath": "root",
-            "capacity": 100.0,
-            "maxCapacity": 100.0,
-            "usedCapacity": 0.0,
-            "queues": {"queue": leaves},
-            "capacities": {"queueCapacitiesByPartition": [_capacity(1.0, 1.0, total)]},
-        }
-        return orjson.dumps({"scheduler": {"schedulerInfo": root}})
-
-    def _leaf(self, queue: QueueRun, total: Resources, apps: list[App]) -> Document:
-        limits = queue.config
-        pending = [app for app in apps if app.waits_for_am]
-        return {
-            "type": "capacitySchedulerLeafQueueInfo",
-            "queueName": limits.name,
-            "queuePath": f"root.{limits.name}",
-            "capacity": limits.capacity_ratio * 100,
-            "maxCapacity": limits.max_ratio * 100,
-            "absoluteCapacity": limits.capacity_ratio * 100,
-            "absoluteMaxCapacity": limits.max_ratio * 100,
-            "state": "RUNNING",
-            "numApplications": len(apps),
-            "numActiveApplications": len(apps) - len(pending),
-            "numPendingApplications": len(pending),
-            "capacities": {"queueCapacitiesByPartition": [_capacity(limits.capacity_ratio, limits.max_ratio, total)]},
-            "resources": {"resourceUsagesByPartition": [_with_ams(use, queue, total) for use in self._uses(apps)]},
-        }
-
-    def _queues(self) -> Iterable[QueueRun]:
-        return self._world.yarn.work.queues.values()
 
 
 def _state(word: str) -> str:
@@ -174,14 +130,6 @@ def _progress(app: App) -> float:
     return 100.0 * sum(run.done for run in app.stages) / tasks if tasks else 100.0
 
 
-def _asks(app: App) -> Iterable[tuple[Resources, str, int]]:
-    """What an application waits for: its AM, or tasks."""
-    if app.waits_for_am:
-        yield app.am_size, DEFAULT, 1
-    elif app.is_asking:
-        yield from ((run.stage.size, run.stage.label, run.waiting) for run in app.open_stages if run.waiting)
-
-
 def _requests(app: App) -> list[Document]:
     priority = 0 if app.waits_for_am else 20
     return [
@@ -195,29 +143,5 @@ def _requests(app: App) -> list[Document]:
             "nodeLabelExpression": label,
             "executionTypeRequest": {"executionType": "GUARANTEED", "enforceExecutionType": False},
         }
-        for number, (size, label, count) in enumerate(_asks(app))
+        for number, (size, label, count) in enumerate(app.asks())
     ]
-
-
-def _capacity(ratio: float, max_ratio: float, total: Resources) -> Document:
-    return {
-        "partitionName": DEFAULT,
-        "capacity": ratio * 100,
-        "maxCapacity": max_ratio * 100,
-        "absoluteCapacity": ratio * 100,
-        "absoluteMaxCapacity": max_ratio * 100,
-        "effectiveMinResource": describe_amount(_part(total, ratio)),
-        "effectiveMaxResource": describe_amount(_part(total, max_ratio)),
-    }
-
-
-def _with_ams(use: Document, queue: QueueRun, total: Resources) -> Document:
-    """Add what AMs hold and may hold: they are on the default partition only."""
-    is_plain = use["partitionName"] == DEFAULT
-    held = Resources(vcores=queue.am_vcores, memory_mib=queue.am_mib) if is_plain else NOTHING
-    limit = _part(total, queue.config.max_ratio * queue.config.am_ratio) if is_plain else NOTHING
-    return {**use, "amUsed": describe_amount(held), "amLimit": describe_amount(limit)}
-
-
-def _part(total: Resources, ratio: float) -> Resources:
-    return Resources(vcores=int(total.vcores * ratio), memory_mib=int(total.memory_mib * ratio))

@@ -15,18 +15,11 @@ from bridge.core.snapshot import PodPhase
 from bridge.sim.accounts import Accounts
 from bridge.sim.clock import KUBE_SCHEDULER, Timeline
 from bridge.sim.config import SimConfig
+from bridge.sim.errors import ApiRefusal, check_uid
 from bridge.sim.pods import KubeNode, Pod, PodOrder
+from bridge.sim.quotas import Quotas
 
 _EVENTS_KEPT = 1000
-
-
-class ApiRefusal(Exception):
-    """The API server says no."""
-
-    def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.reason = reason
 
 
 class Runtime(Protocol):
@@ -42,6 +35,18 @@ class Runtime(Protocol):
 
     def pod_is_killed(self, pod: Pod) -> None:
         """Take notice that the process is gone, however it ended."""
+        ...
+
+
+class Controller(Protocol):
+    """Who makes the pods of a workload."""
+
+    def pod_changed(self, pod: Pod) -> None:
+        """Take notice that one of its pods is over, gone or on its way out."""
+        ...
+
+    def allow_eviction(self, pod: Pod) -> None:
+        """Take notice that one of its pods is to be evicted, or raise ApiRefusal."""
         ...
 
 
@@ -63,6 +68,9 @@ class KubeCluster:
         self._ips = deque(f"10.244.{1 + i // 250}.{1 + i % 250}" for i in range(config.pod_ips))
         self._ips_made = config.pod_ips
         self.version = 1
+        self.quotas = Quotas(timeline, self._next_version)
+        self.workloads: dict[tuple[str, str], Controller] = {}
+        """Who makes pods, by namespace and the workload's name."""
         self.watcher: Watcher | None = None
         self.nodes: dict[str, KubeNode] = {}
         self.pods: dict[tuple[str, str], Pod] = {}
@@ -91,7 +99,8 @@ class KubeCluster:
     # --- The API
 
     def create(self, order: PodOrder) -> Pod:
-        """Make a pod, or refuse because one of that name exists."""
+        """Make a pod, or refuse because of a quota, or because one of that name exists."""
+        self.quotas.admit(order)
         key = order.namespace, order.name
         if key in self.pods:
             raise ApiRefusal(409, "AlreadyExists", f'pods "{order.name}" already exists')
@@ -102,6 +111,7 @@ class KubeCluster:
         if order.nodemanager is not None:
             self.elastic[key] = pod
         self._pending[pod.seq] = pod
+        self.quotas.charge(pod, 1)
         self._changed("ADDED", pod)
         self._plan()
         return pod
@@ -115,9 +125,7 @@ class KubeCluster:
     def delete(self, namespace: str, name: str, *, uid: str | None = None, grace_s: int | None = None) -> Pod:
         """Delete a pod, with SIGTERM and a grace period; a shorter one replaces a longer."""
         pod = self.pod(namespace, name)
-        if uid is not None and uid != pod.uid:
-            text = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {pod.uid}"
-            raise ApiRefusal(409, "Conflict", f'Operation cannot be fulfilled on pods "{name}": {text}')
+        check_uid("pods", name, pod.uid, uid)
         grace = pod.order.grace_s if grace_s is None else grace_s
         if pod.started is None or pod.phase.is_over or grace == 0:
             self._remove(pod)
@@ -127,6 +135,18 @@ class KubeCluster:
             self._runtime.pod_is_told_to_end(pod)
             self._timeline.at(self._timeline.now + min(grace, self._config.pod_stop_s), self._remove, pod)
         return pod
+
+    def evict(self, namespace: str, name: str, *, uid: str | None = None, grace_s: int | None = None) -> Pod:
+        """Delete a pod, unless a disruption budget forbids it now."""
+        pod = self.pod(namespace, name)
+        if uid is not None and uid != pod.uid:
+            text = f"the UID in the precondition ({uid}) does not match the UID in record ({pod.uid})"
+            text = f'"{name}": {text}. The object might have been deleted and then recreated'
+            raise ApiRefusal(409, "Conflict", f"Operation cannot be fulfilled on Pod {text}")
+        if pod.order.workload is not None and not pod.is_leaving:
+            self.workloads[namespace, pod.order.workload].allow_eviction(pod)
+        pod.disruption = "EvictionByEvictionAPI"
+        return self.delete(namespace, name, grace_s=grace_s)
 
     def end(self, pod: Pod, why: str, *, phase: PodPhase = PodPhase.FAILED) -> None:
         """End a pod's process without deleting the object: its room is free."""
@@ -187,9 +207,14 @@ class KubeCluster:
                 pod.nominated = node.name
                 for victim in victims:
                     victim.disruption = "PreemptionByScheduler"
-                    self._accounts.elastic_pods_preempted += victim.is_elastic
+                    self._count_preempted(victim)
                     self.delete(*victim.key)
                 return
+
+    def _count_preempted(self, victim: Pod) -> None:
+        self._accounts.elastic_pods_preempted += victim.is_elastic
+        if victim.order.workload is not None:
+            self._accounts.namespace(victim.order.namespace).pods_preempted += 1
 
     def _on(self, name: str) -> list[Pod]:
         node = self.nodes.get(name)
@@ -237,9 +262,11 @@ class KubeCluster:
             node.online += pod.order.requests * sign
 
     def _count_shortage(self, pod: Pod) -> None:
-        if not pod.is_elastic:
-            waited = self._timeline.now - pod.created
-            self._accounts.online_short_core_s += waited * pod.order.requests.cpu_millicores / 1000
+        waited = (self._timeline.now - pod.created) * pod.order.requests.cpu_millicores / 1000
+        if pod.order.workload is not None:
+            self._accounts.namespace(pod.order.namespace).waited_core_s += waited
+        elif not pod.is_elastic:
+            self._accounts.online_short_core_s += waited
 
     # --- The kubelet
 
@@ -258,7 +285,13 @@ class KubeCluster:
         self._changed("MODIFIED", pod)
         if pod.order.lives_at_most_s is not None:
             self._timeline.at(self._timeline.now + pod.order.lives_at_most_s, self._expire, pod)
+        if pod.order.runs_s is not None:
+            self._timeline.at(self._timeline.now + pod.order.runs_s, self._complete, pod)
         self._runtime.pod_runs(pod)
+
+    def _complete(self, pod: Pod) -> None:
+        if pod.deleting is None:
+            self.end(pod, "Completed", phase=PodPhase.SUCCEEDED)
 
     def _address(self, pod: Pod) -> str:
         """Take the address that has been free for longest; online pods have a range of their own."""
@@ -283,6 +316,7 @@ class KubeCluster:
         """Let a pod's process be gone, and its room be free."""
         if pod.phase.is_over or pod.is_gone:
             return
+        self.quotas.charge(pod, -1)
         if pod.started is not None:
             self._runtime.pod_is_killed(pod)
             if pod.order.nodemanager is not None and pod.ip is not None:
@@ -292,6 +326,9 @@ class KubeCluster:
             self._count(pod, -1)
             if pod.is_elastic and pod.order.nodemanager is not None and pod.bound is not None:
                 self._accounts.lent_core_s += (self._timeline.now - pod.bound) * pod.order.nodemanager.vcores
+            if pod.order.workload is not None and pod.bound is not None:
+                used = (self._timeline.now - pod.bound) * pod.order.requests.cpu_millicores / 1000
+                self._accounts.namespace(pod.order.namespace).used_core_s += used
             self._plan()
 
     def _remove(self, pod: Pod) -> None:
@@ -307,10 +344,15 @@ class KubeCluster:
         self._changed("DELETED", pod)
 
     def _changed(self, kind: str, what: KubeNode | Pod) -> None:
-        self.version += 1
-        what.version, what.json = self.version, None
+        what.version, what.json = self._next_version(), None
         if self.watcher is not None:
             self.watcher(kind, what)
+        if isinstance(what, Pod) and what.order.workload is not None and what.is_leaving:
+            self.workloads[what.order.namespace, what.order.workload].pod_changed(what)
+
+    def _next_version(self) -> int:
+        self.version += 1
+        return self.version
 
     @property
     def pending(self) -> tuple[Pod, ...]:

@@ -2,9 +2,10 @@
 
 Queues by what they use of their capacity, applications by age or by what they hold; plain nodes first. What names no
 label spills onto the nodes of labels that aren't exclusive, once plain nodes have been found full and a round has
-passed; AMs never do. A container is placed only where it fits on both axes. Queues' limits bind on the default
-partition alone; what all nodes of a partition have together binds on each, so that what runs on an overcommitted node
-beyond its total is room that the others lack.
+passed; AMs never do. A container is placed only where it fits on both axes. Queues' limits bind where a request
+belongs, on the default partition or on the label that it names, and not where it spills to; what all nodes of a
+partition have together binds on each, so that what runs on an overcommitted node beyond its total is room that the
+others lack.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ from bridge.core.resources import NOTHING, Resources
 from bridge.sim.apps import App, QueueRun, StageRun
 from bridge.sim.clock import YARN_SCHEDULER, Timeline
 from bridge.sim.nodes import NodeManager
-
-DEFAULT = ""
-"""The partition of nodes without a label."""
+from bridge.sim.queue_tree import DEFAULT, QueueNode
+from bridge.sim.queues import Queues, Turn
 
 Place = Callable[[App, StageRun | None, NodeManager], None]
 Ask = tuple[App, StageRun | None]
@@ -33,17 +33,17 @@ class Scheduler:
     """Keeps the nodes that have room, and fills them at most once a second, when something has changed."""
 
     def __init__(
-        self, timeline: Timeline, rng: Random, apps: Mapping[int, App], queues: Mapping[str, QueueRun]
+        self, timeline: Timeline, rng: Random, apps: Mapping[int, App], tree: QueueNode, least: Resources
     ) -> None:
         self._timeline = timeline
         self._rng = rng
         self._apps = apps
-        self._queues = queues
         self._is_planned = False
         self._open: dict[str, dict[str, NodeManager]] = {}
         self._place: Place = _nowhere
         self.totals: dict[str, Resources] = {}
         """Of the nodes of each partition."""
+        self.queues = Queues(tree, self.totals, least)
         self._used: dict[str, tuple[int, int]] = {}
         """On the nodes of each partition: vcores and MiB."""
         self._counted: set[NodeManager] = set()
@@ -81,6 +81,11 @@ class Scheduler:
         if mib < 0:
             self.wake()
 
+    def used(self, label: str) -> Resources:
+        """Return what runs on the nodes of a partition."""
+        vcores, mib = self._used.get(label, (0, 0))
+        return Resources(vcores=vcores, memory_mib=mib)
+
     def _use(self, label: str, vcores: int, mib: int) -> None:
         before = self._used.get(label, (0, 0))
         self._used[label] = before[0] + vcores, before[1] + mib
@@ -96,7 +101,7 @@ class Scheduler:
 
     def wake(self) -> None:
         """Plan a round for the next second in which heartbeats are answered with work."""
-        if not self._is_planned and any(queue.waiting for queue in self._queues.values()):
+        if not self._is_planned and any(queue.waiting for queue in self.queues.leaves.values()):
             self._is_planned = True
             self._timeline.at(max(self._timeline.now + 1, self.closed_until), self._round, rank=YARN_SCHEDULER)
 
@@ -106,21 +111,32 @@ class Scheduler:
             self.wake()
             return
         rooms = Rooms({label: self._in_turn(nodes) for label, nodes in self._open.items() if nodes})
-        lines = [Line(queue, self._apps) for queue in self._queues.values() if queue.waiting]
+        lines = [Line(queue, self._apps) for queue in self.queues.leaves.values() if queue.waiting]
         while lines and any(self._open.values()):
-            line = min(lines, key=Line.hunger) if len(lines) > 1 else lines[0]
+            line = min(lines, key=self._turn) if len(lines) > 1 else lines[0]
             if line.head is None:
                 lines.remove(line)
                 continue
             app, run = line.head
-            node = self._where(line.queue, app, run, rooms)
+            node = self._where(line, app, run, rooms)
             if node is not None:
                 self._place(app, run, node)
                 line.look_again(run)
+            elif run is not None and not run.stage.label and not line.is_spilling:
+                line.is_spilling = True
             elif run is None or run.missed_at != self._timeline.now:
                 line.give_up(run)
             else:
                 line.turn_away(run)
+
+    def _turn(self, line: Line) -> tuple[bool, Turn]:
+        """Return a line's place in the order: what belongs to a partition goes before what spills onto one."""
+        if line.head is None:
+            return False, ()
+        label = line.head[1].stage.label if line.head[1] is not None else DEFAULT
+        if line.is_spilling:
+            label = next(self._shared(), DEFAULT)
+        return line.is_spilling, self.queues.turn(line.queue, label)
 
     def _in_turn(self, nodes: Mapping[str, NodeManager]) -> list[NodeManager]:
         """Put the nodes in the order of their heartbeats: a circle, entered anywhere."""
@@ -128,15 +144,15 @@ class Scheduler:
         first = self._rng.randrange(len(circle))
         return circle[first:] + circle[:first]
 
-    def _where(self, queue: QueueRun, app: App, run: StageRun | None, rooms: Rooms) -> NodeManager | None:
+    def _where(self, line: Line, app: App, run: StageRun | None, rooms: Rooms) -> NodeManager | None:
         if run is None:
-            is_allowed = self._is_within_limits(queue, app.am_size, is_am=True)
+            is_allowed = self.queues.allows(line.queue, DEFAULT, app.am_size)
+            is_allowed = is_allowed and self.queues.allows_am(line.queue, app.am_size)
             return self._find(DEFAULT, app.am_size, rooms) if is_allowed else None
+        if line.is_spilling:
+            return self._spilled(run, rooms)
         size, label = run.stage.size, run.stage.label
-        if label:
-            return self._find(label, size, rooms)
-        plain = self._find(DEFAULT, size, rooms) if self._is_within_limits(queue, size, is_am=False) else None
-        return plain or self._spilled(run, rooms)
+        return self._find(label, size, rooms) if self.queues.allows(line.queue, label, size) else None
 
     def _spilled(self, run: StageRun, rooms: Rooms) -> NodeManager | None:
         """Find a place on a label that isn't exclusive, for a request that plain nodes have turned away before."""
@@ -146,25 +162,18 @@ class Scheduler:
             self.wake()
         if run.missed_at >= now:
             return None
+        return next((node for label in self._shared() if (node := self._find(label, run.stage.size, rooms))), None)
+
+    def _shared(self) -> Iterator[str]:
+        """Yield the labels that others may spill onto, and that have a node with room."""
         shared = (label for label, is_exclusive in self.is_exclusive.items() if not is_exclusive)
-        return next((node for label in shared if (node := self._find(label, run.stage.size, rooms))), None)
+        return (label for label in shared if self._open.get(label))
 
     def _find(self, label: str, size: Resources, rooms: Rooms) -> NodeManager | None:
         """Find a node, if the nodes of the partition together have that much left."""
         total, (vcores, mib) = self.totals.get(label, NOTHING), self._used.get(label, (0, 0))
         is_left = vcores + size.vcores <= total.vcores and mib + size.memory_mib <= total.memory_mib
         return rooms.find(label, size) if is_left else None
-
-    def _is_within_limits(self, queue: QueueRun, size: Resources, *, is_am: bool) -> bool:
-        """Say whether a queue may have one more container in the default partition."""
-        limits = queue.config
-        total = self.totals.get(DEFAULT, NOTHING)
-        if (queue.used_vcores + size.vcores) > total.vcores * limits.max_ratio:
-            return False
-        if (queue.used_mib + size.memory_mib) > total.memory_mib * limits.max_ratio:
-            return False
-        am_ratio = limits.max_ratio * limits.am_ratio
-        return not is_am or not queue.am_mib or queue.am_mib + size.memory_mib <= total.memory_mib * am_ratio
 
 
 class Rooms:
@@ -200,17 +209,15 @@ class Line:
         self._ams_wait = True
         self._hopeless: set[tuple[Resources, str]] = set()
         self._turned_away: set[int] = set()
-        self._is_fair = queue.config.ordering == "fair"
+        self._is_fair = queue.node.ordering == "fair"
         self._asks = self._by_need(apps) if self._is_fair else self._by_age(apps)
         self.head: Ask | None = next(self._asks, None)
-
-    def hunger(self) -> float:
-        """Return what the queue uses of its capacity: the least is served first."""
-        return self.queue.all_mib / max(self.queue.config.capacity_ratio, 1e-6)
+        self.is_spilling = False
+        """The head has found no place where it belongs."""
 
     def next(self) -> None:
         """Turn to the next ask."""
-        self.head = next(self._asks, None)
+        self.head, self.is_spilling = next(self._asks, None), False
 
     def turn_away(self, run: StageRun) -> None:
         """Leave out one stage for this round."""

@@ -42,6 +42,10 @@ class PodOrder:
     yarn_label: str | None = None
     body: Mapping[str, Any] | None = None
     """The object as it was posted."""
+    workload: str | None = None
+    """The tenant's workload that made it."""
+    runs_s: int | None = None
+    """How long it works until it is done."""
 
     @property
     def is_elastic(self) -> bool:
@@ -93,6 +97,11 @@ class Pod:
     def key(self) -> tuple[str, str]:
         """Namespace and name."""
         return self.order.namespace, self.order.name
+
+    @property
+    def is_leaving(self) -> bool:
+        """Say whether it is over, gone or on its way out."""
+        return self.is_gone or self.phase.is_over or self.deleting is not None
 
 
 @dataclass(slots=True, eq=False)

@@ -17,13 +17,14 @@ from bridge.core.snapshot import (
     KubeFacts,
     Lender,
     Promise,
-    WaitingContainers,
     YarnFacts,
     YarnNode,
     YarnNodeState,
 )
+from bridge.core.waiting import WaitingContainers
 from bridge.ports import Rejected, Unavailable
 from bridge.sim.apps import AppState
+from bridge.sim.errors import RmRefusal
 from bridge.sim.nodes import NodeManager
 from bridge.sim.pods import (
     DEADLINE,
@@ -39,7 +40,6 @@ from bridge.sim.pods import (
 )
 from bridge.sim.times import read_time, write_time
 from bridge.sim.world import SimWorld
-from bridge.sim.yarn import RmRefusal
 
 ELASTIC_PRIORITY = -100
 _USABLE = frozenset({YarnNodeState.RUNNING, YarnNodeState.UNHEALTHY, YarnNodeState.DECOMMISSIONING})

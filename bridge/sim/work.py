@@ -10,12 +10,13 @@ from collections import deque
 from enum import StrEnum
 
 from bridge.sim.accounts import Accounts
-from bridge.sim.apps import App, AppState, Container, QueueRun, StageRun
+from bridge.sim.apps import App, AppState, Container, StageRun
 from bridge.sim.clock import Timeline
 from bridge.sim.config import SimConfig
 from bridge.sim.load import Job
 from bridge.sim.nodes import NodeManager
 from bridge.sim.placing import Scheduler
+from bridge.sim.queue_tree import DEFAULT
 
 _KEPT_APPS = 1000
 """Finished applications that a ResourceManager remembers."""
@@ -39,18 +40,17 @@ class Work:
         accounts: Accounts,
         *,
         apps: dict[int, App],
-        queues: dict[str, QueueRun],
         scheduler: Scheduler,
     ) -> None:
         self._timeline = timeline
         self._config = config
         self._accounts = accounts
-        self._scheduler = scheduler
+        self.scheduler = scheduler
         self._containers = 0
         self._submitted = 0
         self.apps = apps
         """Those that haven't ended, by number."""
-        self.queues = queues
+        self.queues = scheduler.queues.leaves
         self.ended: deque[App] = deque(maxlen=_KEPT_APPS)
         scheduler.place_with(self._place)
 
@@ -68,6 +68,7 @@ class Work:
             stages=[StageRun(stage) for stage in job.stages],
         )
         self.apps[app.seq] = app
+        app.queue.apps += 1
         self._accounts.jobs_submitted += 1
         self._ask(app)
         return app
@@ -88,10 +89,10 @@ class Work:
 
     def move_use(self, node: NodeManager, label: str | None) -> None:
         """Give a node another label, and book what runs there on the other partition."""
-        moved = (label is None) - (node.label is None)
         for container in node.containers.values():
-            container.app.queue.used_vcores += moved * container.vcores
-            container.app.queue.used_mib += moved * container.memory_mib
+            queue = container.app.queue
+            queue.hold(node.label or DEFAULT, -container.vcores, -container.memory_mib)
+            queue.hold(label or DEFAULT, container.vcores, container.memory_mib)
         node.label = label
 
     def _place(self, app: App, run: StageRun | None, node: NodeManager) -> None:
@@ -116,15 +117,13 @@ class Work:
         vcores, mib = sign * container.vcores, sign * container.memory_mib
         node.used_vcores += vcores
         node.used_mib += mib
-        queue.all_mib += mib
         container.app.held_mib += mib
-        if node.label is None:
-            queue.used_vcores += vcores
-            queue.used_mib += mib
+        queue.count(self._timeline.now)
+        queue.hold(node.label or DEFAULT, vcores, mib)
         if container.is_am:
             queue.am_vcores += vcores
             queue.am_mib += mib
-        self._scheduler.hold(node, vcores, mib)
+        self.scheduler.hold(node, vcores, mib)
 
     def _release(self, container: Container) -> None:
         container.is_over = True
@@ -201,12 +200,13 @@ class Work:
             self._release(container)
         app.queue.waiting.discard(app.seq)
         self.apps.pop(app.seq, None)
+        app.queue.apps -= 1
         self.ended.append(app)
 
     def _ask(self, app: App) -> None:
         if app.wants_something:
             app.queue.waiting.add(app.seq)
-            self._scheduler.wake()
+            self.scheduler.wake()
         else:
             app.queue.waiting.discard(app.seq)
 

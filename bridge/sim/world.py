@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from random import Random
 
 from bridge.ports import PortError
-from bridge.sim.accounts import Accounts
+from bridge.sim.accounts import Accounts, NamespaceAccount
+from bridge.sim.batch import RunningWork, TenantWork
 from bridge.sim.clock import SimClock, Timeline
 from bridge.sim.config import SimConfig
 from bridge.sim.faults import Faults
@@ -37,6 +38,7 @@ class SimWorld:
         self.yarn.told_to_stop = self._nodemanager_stops
         self.kube = KubeCluster(self.timeline, self.config, self.accounts, self)
         self.services: list[RunningService] = []
+        self.works: list[RunningWork] = []
         self._nodemanager_by_pod: dict[str, NodeManager] = {}
         self._pod_by_nodemanager: dict[int, Pod] = {}
         self._build()
@@ -90,6 +92,15 @@ class SimWorld:
         service = replace(service, starts_at_s=max(service.starts_at_s, self.timeline.now))
         running = RunningService(service, self.kube, self.timeline, [self.kube.nodes[name] for name in names])
         self.services.append(running)
+        self.timeline.run_to(self.timeline.now)
+        return running
+
+    def start_work(self, work: TenantWork) -> RunningWork:
+        """Start a tenant's workload in Kubernetes; its schedule is counted from now."""
+        account = self.accounts.namespace(work.namespace)
+        running = RunningWork(work, self.kube, self.timeline, account)
+        self.kube.workloads[work.namespace, work.name] = running
+        self.works.append(running)
         self.timeline.run_to(self.timeline.now)
         return running
 
@@ -184,10 +195,29 @@ class SimWorld:
         short = sum(
             (now - pod.created) * pod.order.requests.cpu_millicores / 1000
             for pod in self.kube.pending
-            if not pod.is_elastic
+            if not pod.is_elastic and pod.order.workload is None
         )
         return replace(
             self.accounts,
             lent_core_s=self.accounts.lent_core_s + lent,
             online_short_core_s=self.accounts.online_short_core_s + short,
+            used_core_s_by_queue={queue.node.path: queue.count(now) for queue in self.yarn.work.queues.values()},
+            namespaces=self._namespaces(),
         )
+
+    def _namespaces(self) -> dict[str, NamespaceAccount]:
+        """Return the tenants' accounts with what is under way counted up to now."""
+        now, found = self.timeline.now, {}
+        for work in self.works:
+            work.count()
+        for name, account in self.accounts.namespaces.items():
+            found[name] = replace(account)
+        for work in self.works:
+            account = found[work.work.namespace]
+            for pod in work.there:
+                cores = pod.order.requests.cpu_millicores / 1000
+                if pod.bound is None:
+                    account.waited_core_s += (now - pod.created) * cores
+                else:
+                    account.used_core_s += (now - pod.bound) * cores
+        return found

@@ -5,17 +5,21 @@ Who gets a container is decided in ``placing``, what becomes of applications in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 
 from bridge.core.resources import Resources
 from bridge.core.snapshot import YarnNodeState
 from bridge.sim.accounts import Accounts
-from bridge.sim.apps import App, QueueRun
+from bridge.sim.apps import App
 from bridge.sim.clock import OVERCOMMIT, Timeline
 from bridge.sim.config import SimConfig
+from bridge.sim.errors import RmRefusal
 from bridge.sim.nodes import NM_PORT, NodeManager
 from bridge.sim.placing import Scheduler
+from bridge.sim.preemption import PreemptionMonitor
+from bridge.sim.queue_tree import QueueNode, read_tree
+from bridge.sim.scheduler_conf import Mutation, SchedulerConf
 from bridge.sim.work import Loss, Work
 
 _RETRY_S = 2
@@ -25,30 +29,23 @@ _UP_BEFORE_S = 3600
 """How long the ResourceManager has been up when the world begins."""
 
 
-class RmRefusal(Exception):
-    """The ResourceManager says no, with the status and the exception's name that its REST interface would give."""
-
-    def __init__(self, status: int, exception: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.exception = exception
-
-
 class ResourceManager:
     """One YARN cluster."""
 
     def __init__(self, timeline: Timeline, config: SimConfig, accounts: Accounts, rng: Random) -> None:
         apps: dict[int, App] = {}
-        queues = {queue.name: QueueRun(queue) for queue in config.queues}
         self._timeline = timeline
         self._config = config
         self._rng = rng
         self._held_back: dict[str, NodeManager] = {}
         self._cleared: set[str] = set()
-        self.scheduler = Scheduler(timeline, rng, apps, queues)
-        self.work = Work(timeline, config, accounts, apps=apps, queues=queues, scheduler=self.scheduler)
+        self.conf = SchedulerConf(config.queues)
+        self.scheduler = Scheduler(timeline, rng, apps, read_tree(self.conf.properties), config.minimum)
+        self.work = Work(timeline, config, accounts, apps=apps, scheduler=self.scheduler)
         self.nodes: dict[str, NodeManager] = {}
         """Everything it remembers, in whatever state."""
+        if config.preemption is not None:
+            PreemptionMonitor(timeline, config.preemption, self.work, self.nodes)
         self.label_by_host: dict[str, str] = {}
         self.label_by_node: dict[str, str] = {}
         """Labels given to one port of a host."""
@@ -236,6 +233,27 @@ class ResourceManager:
             self.work.move_use(node, label)
             self.scheduler.join(node)
 
+    # --- Queues
+
+    def validate(self, mutation: Mutation) -> dict[str, str]:
+        """Return the scheduler's properties as a request would leave them; raise QueueError where it is refused."""
+        properties = self.conf.after(mutation)
+        self._tree(properties)
+        return properties
+
+    def configure(self, mutation: Mutation) -> None:
+        """Change the queues, all that a request says or nothing of it; raise QueueError where it is refused."""
+        properties = self.conf.after(mutation)
+        tree = self._tree(properties)
+        self.conf.commit(properties)
+        self.scheduler.queues.adopt(tree)
+        self.scheduler.wake()
+
+    def _tree(self, properties: Mapping[str, str]) -> QueueNode:
+        tree = read_tree(properties)
+        self.scheduler.queues.check_removed(tree)
+        return tree
+
     # --- Restart
 
     def restart(self, down_for_s: int) -> None:
@@ -249,7 +267,9 @@ class ResourceManager:
                 self.scheduler.leave(node)
                 node.is_known = False
                 self._timeline.at(self._back_at(), self._resync, node)
-        self.nodes = {}
+        self.nodes.clear()
+        self.conf.reset()
+        self.scheduler.queues.adopt(read_tree(self.conf.properties))
 
     def _back_at(self) -> int:
         return self.started_at + self._config.empty_lists_s + self._rng.randint(0, _RETRY_S)

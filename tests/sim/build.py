@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from bridge.core.actions import CreatePod, DeletePod, Purpose, ResizeNode
 from bridge.core.lifecycle import State
@@ -10,7 +12,8 @@ from bridge.core.reasons import Reason
 from bridge.core.resources import Resources, Room, Shape
 from bridge.core.snapshot import ElasticPod, Promise, YarnNode, YarnNodeState
 from bridge.ports import Clock, Kube, Yarn
-from bridge.sim import Job, LoadSeries, OnlineService, SimConfig, SimKube, SimWorld, SimYarn, Stage
+from bridge.sim import Job, LoadSeries, OnlineService, SimConfig, SimKube, SimWorld, SimYarn, Stage, TenantWork
+from bridge.sim.quotas import QuotaOrder
 
 LABEL = "k8s"
 NM_SIZE = Resources(vcores=4, memory_mib=8192)
@@ -94,3 +97,20 @@ class Pool:
     def delete(self, id: str = "p1", *, grace_s: int = 10) -> None:
         act = DeletePod(promise_id=id, uid=self.pod(id).uid, grace=timedelta(seconds=grace_s))
         self.kube.delete(act)
+
+
+def make_quota(**changes: str) -> QuotaOrder:
+    """A quota of what pods request: cpu="2", memory="1Gi", pods="3"."""
+    hard = {key if key == "pods" else f"requests.{key}": text for key, text in changes.items()}
+    return QuotaOrder(namespace="etl", name="tidebridge", hard=hard)
+
+
+def make_work(*wanted: int, step_s: int = 100, **changes: Any) -> TenantWork:
+    """A workload that wants another number of pods at every step."""
+    work = TenantWork(
+        namespace="etl",
+        name="load",
+        replicas=tuple((number * step_s, count) for number, count in enumerate(wanted)),
+        request=Room(cpu_millicores=2000, memory_mib=4096),
+    )
+    return replace(work, **changes)

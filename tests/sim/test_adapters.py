@@ -11,7 +11,7 @@ from bridge.adapters.kube import KubeCluster
 from bridge.adapters.yarn import YarnCluster
 from bridge.ports import Kube, Yarn
 from bridge.sim import Served, serve
-from tests.sim.build import LABEL, Pool, make_job, make_service
+from tests.sim.build import LABEL, Pool, make_job, make_service, make_work
 from tests.sim.test_http import TEMPLATE
 from yarn_client import YarnClient
 
@@ -115,3 +115,12 @@ def test_they_agree_about_a_killed_and_a_preempted_pod(both: Both) -> None:
     both.agree()
     both.served.pass_time(5)
     both.agree()
+
+
+def test_they_agree_about_tenants_pods(both: Both) -> None:
+    pool, world = both.direct, both.direct.world
+    pool.serve()
+    world.start_work(make_work(4, 40, 2, run_s=70))
+    for seconds in (1, 1, 50, 60, 100):
+        both.served.pass_time(seconds)
+        both.agree()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.resources import Resources
-from bridge.sim import Job, QueueConfig, SimConfig, SimWorld, Stage
+from bridge.sim import Job, LabelShare, QueueConfig, SimConfig, SimWorld, Stage
 from tests.sim.build import NM_SIZE, TASK, Pool, make_job
 
 
@@ -47,7 +47,8 @@ def test_nothing_spills_onto_an_exclusive_label() -> None:
 
 
 def test_a_request_that_names_the_label_goes_there_alone() -> None:
-    pool = Pool(SimConfig(static_nodes=1))
+    queue = QueueConfig(name="default", labels={"k8s": LabelShare(capacity_ratio=1.0)})
+    pool = Pool(SimConfig(static_nodes=1, queues=(queue,)))
     node = pool.serve()
     pool.world.submit(make_job(tasks=6, label="k8s"))
     pool.world.pass_time(10)
@@ -56,7 +57,10 @@ def test_a_request_that_names_the_label_goes_there_alone() -> None:
 
 
 def test_a_queue_is_held_to_its_maximum_on_plain_nodes_only() -> None:
-    queues = (QueueConfig(name="default", capacity_ratio=0.5, max_ratio=0.5), QueueConfig(name="other"))
+    queues = (
+        QueueConfig(name="default", capacity_ratio=0.5, max_ratio=0.5),
+        QueueConfig(name="other", capacity_ratio=0.5),
+    )
     pool = Pool(SimConfig(static_nodes=1, queues=queues))
     node = pool.serve()
     pool.world.submit(make_job(tasks=20))
