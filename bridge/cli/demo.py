@@ -113,7 +113,7 @@ def _play_live(play: Play, console: Console, seconds: float) -> tuple[Report, li
 
 def _print(report: Report, moments: list[Moment], console: Console) -> None:
     """Print the whole day as a picture, and the tide report."""
-    for line in chart.draw(report.day, moments, _screen(console).canvas):
+    for line in chart.draw(report.day, moments, _screen(console).canvas()):
         console.print(line)
     console.print()
     console.print(summary.write(report))

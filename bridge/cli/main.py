@@ -160,7 +160,10 @@ def status(path: Path, pool_name: str | None, as_json: bool) -> None:
             views.status(next(iter(journal.ticks(name, 1)), None), journal.memory(name), name, datetime.now(UTC))
             for name in _names(settings, pool_name)
         ]
-    show.statuses(found, as_json=as_json)
+        tenants = views.tenants_status(next(iter(journal.ticks(ROUNDS, 1)), None), datetime.now(UTC))
+    show.statuses(found, tenants, as_json=as_json)
+    if tenants is not None and not as_json:
+        show_round.summary(tenants)
 
 
 @cli.command()

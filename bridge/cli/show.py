@@ -83,10 +83,10 @@ def _sized(decided: Mapping[str, Any]) -> str:
     return f"{size['open_nodes']} elastic nodes open, {offered}, {wanted}, target {size['target']}"
 
 
-def statuses(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print what is lent, to whom, until when."""
+def statuses(found: Sequence[Mapping[str, Any]], tenants: Mapping[str, Any] | None, *, as_json: bool) -> None:
+    """Print what is lent, to whom, until when; as JSON with the tenants' last round."""
     if as_json:
-        click.echo(as_text({"pools": list(found)}))
+        click.echo(as_text({"pools": list(found), "tenants": tenants}))
         return
     console = Console(highlight=False)
     for entry in found:

@@ -37,6 +37,13 @@ def rounds(sections: Mapping[str, Any], *, mode: str, is_done: bool, as_json: bo
         click.echo(line)
 
 
+def summary(tenants: Mapping[str, Any]) -> None:
+    """Print what each tenant wants, may have and uses, as of the last round."""
+    console = Console(highlight=False)
+    console.print(Text(f"tenants  mode {tenants['mode']}, last round {tenants['last_round']['age_s']:.0f} s ago"))
+    console.print(_tenants(tenants["tenants"]))
+
+
 def _tenants(tenants: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, title="cores / GiB", title_justify="right")
     table.add_column("tenant", overflow="fold")

@@ -82,6 +82,19 @@ def explain(record: TickRecord, topic: str, name: str | None) -> dict[str, Any]:
     return {"pool": record.pool, "tick": record.id, "at": plain(record.at), "topic": topic, "explained": found}
 
 
+def tenants_status(record: TickRecord | None, at: datetime) -> dict[str, Any] | None:
+    """Sum up the last round: what each tenant wants, may have and uses; None before the first."""
+    if record is None:
+        return None
+    return {
+        "mode": record.mode,
+        "last_round": {"id": record.id, "at": plain(record.at), "age_s": round((at - record.at).total_seconds(), 1)},
+        "gaps": record.sections["seen"]["gaps"],
+        "tenants": record.sections["tenants"],
+        "ledger": record.sections["ledger"],
+    }
+
+
 ROUND_TOPICS = ("shares", "ledger", "tenant NAME", "queue PATH", "namespace NAME")
 
 

@@ -117,7 +117,7 @@ def test_ids_states_and_times_stand_whole_in_a_row_each(seen_night: Stage) -> No
 def test_status_before_the_first_tick_says_how_to_start(stage: Stage) -> None:
     stage.prepare()
     assert stage.say("status").out == "night: no tick yet; start the controller with: tidebridge run\n"
-    assert stage.say("status", "--json").json == {"pools": [{"pool": "night", "last_tick": None}]}
+    assert stage.say("status", "--json").json == {"pools": [{"pool": "night", "last_tick": None}], "tenants": None}
 
 
 def test_explaining_before_the_first_tick_says_how_to_start(stage: Stage) -> None:

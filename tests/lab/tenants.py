@@ -38,8 +38,8 @@ rebalance:
 class Tenants(Controller):
     """A controller with tenants."""
 
-    def __init__(self, folder: Path, night: Night, *, adapter: str = "yarn-capacity", extra: str = "") -> None:
-        super().__init__(folder, night, settings=configuration(night, 2) + tenants(adapter, extra=extra))
+    def __init__(self, folder: Path, night: Night, *, settings: str | None = None) -> None:
+        super().__init__(folder, night, settings=settings or configuration(night, 2) + tenants("yarn-capacity"))
 
     def round(self, *words: str, refused: bool = False) -> dict[str, Any]:
         """Run or plan a round."""

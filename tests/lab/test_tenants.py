@@ -88,7 +88,10 @@ def test_what_an_idle_tenant_lends_is_back_within_two_rounds_and_both_systems_sa
 
         end_applications()
         within(120, lambda: not elastic_pod_names(), "the elastic nodes go when their work has ended")
-        within(60, lambda: running(ETL) >= 13, "the borrower's namespace takes what its queue has left")
+        within(60, lambda: quota(ETL)[0] >= 13 * POD_MILLICORES, "the borrower's namespace is told what its queue left")
+        # A ReplicaSet asks again ever more rarely after refusals, but at once when it is changed.
+        want_pods(ETL, 29)
+        within(60, lambda: running(ETL) >= 13, "the borrower's pods are there")
         others, since, borrowed = online_running(), bridge.rounds, running(ETL)
         want_pods(ADS, 6)
         within(60, lambda: quota(ADS)[0] >= 6 * POD_MILLICORES, "the guarantee is told", every_s=0.2)
