@@ -1,7 +1,8 @@
 """One round of rebalancing from top to bottom, when one is due, and the thread that looks for that.
 
-A round is due by the cron, and when a leaf's demand has moved by more than the dead band. What was lowered in a round
-may be free at once; so it looks a second time, and gives on what it sees free.
+A round is due by the cron, when a leaf's demand has moved by more than the dead band, and when there is something to
+tell or to write that wasn't tried before: somebody has let go, or a system has lost what it was given. What was lowered
+in a round may be free at once; so it looks a second time, and gives on what it sees free.
 """
 
 from __future__ import annotations
@@ -113,22 +114,40 @@ class Rounds:
         self._due_after = due_after
         self._due: datetime | None = None
         self._told: str | None = None
+        self._tried: frozenset[tuple[str, ...]] = frozenset()
+        """What the last round told and wrote, or tried to: what is refused isn't tried at every look."""
 
     def run_if_due(self) -> Rounded | None:
         """Look, and run a round if the cron asks for one by now, or if demand has moved; the first is always due."""
         now = self._sharing.pool.clock.now()
         planned = plan_round(self._sharing)
-        if self._due is not None and now < self._due and not _is_moved(planned):
+        if self._due is not None and now < self._due and not self._is_worth_it(planned):
             return None
         self._due = self._due_after(now)
+        self._tried = _writes(planned)
         rounded = rebalance(self._sharing, planned=planned, last_advice=self._told)
         self._told = advice(rounded.planned)
         return rounded
 
+    def _is_worth_it(self, planned: PlannedRound) -> bool:
+        """Say whether a round before its time would do something that the last one didn't try in vain."""
+        return has_moved(planned.facts, planned.plan.division) or bool(_writes(planned) - self._tried)
 
-def _is_moved(planned: PlannedRound) -> bool:
-    """Say whether demand has moved enough for a round before its time, or somebody waits for what comes free."""
-    return has_moved(planned.facts, planned.plan.division) or planned.plan.waits_for_release
+
+def _writes(planned: PlannedRound) -> frozenset[tuple[str, ...]]:
+    """Name everything that a round would tell or write."""
+    told = (
+        ("told", str(plan.leaf), str(plan.room))
+        for plan in planned.plan.leaves
+        if plan.now is not None and plan.room != plan.now.room
+    )
+    changes = (
+        (str(change.leaf), change.key, change.after)
+        for entry in planned.enforcing
+        for draft in entry.drafts
+        for change in draft.changes
+    )
+    return frozenset((*told, *changes))
 
 
 class Rebalancing:

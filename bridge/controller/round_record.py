@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.controller.enforce import DraftOutcome, Enforced, EvictionOutcome
+from bridge.controller.question import question
 from bridge.controller.record import plain
 from bridge.controller.sharing import Enforcing, PlannedRound
 from bridge.core.ledger import Ledger, Side
 from bridge.core.reasons import Gap
-from bridge.core.shares import Tree, explain
 from bridge.core.tenants.divide import Share, added, missing_queues
 from bridge.core.tenants.facts import QueueFacts
 from bridge.core.tenants.round import LeafPlan
@@ -25,7 +25,7 @@ def round_sections(planned: PlannedRound, enforced: Sequence[Enforced]) -> Mappi
         "tenants": tenants(planned),
         "leaves": [leaf(entry) for entry in planned.plan.leaves],
         "ledger": ledger(planned.plan.ledger),
-        "chains": chains(planned),
+        "question": question(planned.plan.division.problem),
         "changes": changes(planned),
         "done": [done(outcome) for entry in enforced for outcome in entry.drafts],
         "evictions": [evicted(outcome) for entry in enforced for outcome in entry.evictions],
@@ -125,16 +125,6 @@ def ledger(ledger: Ledger | None) -> dict[str, Any] | None:
             }
             for side in Side
         },
-    }
-
-
-def chains(planned: PlannedRound) -> dict[str, Any]:
-    """Explain each leaf's amount: the chain from the root."""
-    division = planned.plan.division
-    tree = Tree.of(division.problem)
-    return {
-        str(share.leaf): [plain(link) for link in explain(tree, division.solution, str(share.leaf))]
-        for share in division.shares
     }
 
 

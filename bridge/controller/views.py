@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from bridge.controller.question import chain
 from bridge.controller.record import plain
 from bridge.core.snapshot import Memory
 from bridge.ports import TickRecord
@@ -108,10 +109,11 @@ def explain_round(record: TickRecord, topic: str, name: str | None) -> dict[str,
             found = {"ledger": sections["ledger"]}
         case "tenant":
             tenant = _one(sections["tenants"], "name", name, "tenant")
-            found = {"tenant": tenant, "chains": {leaf: sections["chains"][leaf] for leaf in tenant["leaves"]}}
+            chains = {leaf: chain(sections["question"], leaf) for leaf in tenant["leaves"]}
+            found = {"tenant": tenant, "chains": chains}
         case _:
             leaf = _one(sections["leaves"], "leaf", None if name is None else f"{topic}:{name}", topic)
-            found = {"leaf": leaf, "chain": sections["chains"][leaf["leaf"]]}
+            found = {"leaf": leaf, "chain": chain(sections["question"], leaf["leaf"])}
     return {"pool": "tenants", "tick": record.id, "at": plain(record.at), "topic": topic, "explained": found}
 
 

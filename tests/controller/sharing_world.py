@@ -40,6 +40,8 @@ class SharingWorld:
     obeyed: int = 0
     settings: dict[Leaf, dict[str, str]] = field(default_factory=dict)
     """What is in force in either system."""
+    pristine: bool = False
+    """Whether the systems' stores began anew."""
     told: dict[Leaf, Told] = field(default_factory=dict)
     ledger: Ledger | None = None
     memory: RoundMemory = field(default_factory=RoundMemory)
@@ -218,7 +220,8 @@ class _Enforcer:
     def read(self, leaves: Sequence[Wanted]) -> InForce:
         with self.world.call("read", self.name):
             there = {entry.leaf: dict(self.world.settings.get(entry.leaf, {})) for entry in leaves}
-            return InForce(settings=there, amounts={leaf: _amount(found) for leaf, found in there.items() if found})
+            amounts = {leaf: _amount(found) for leaf, found in there.items() if found}
+            return InForce(settings=there, amounts=amounts, is_pristine=self.world.pristine)
 
     def drafts(self, leaves: Sequence[Wanted], in_force: InForce) -> tuple[Draft, ...]:
         drafts = (self._draft(entry, in_force.settings[entry.leaf]) for entry in leaves)

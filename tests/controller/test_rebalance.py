@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import timedelta
 from functools import cache
 
 import pytest
 
 from bridge.controller.enforce import Written, enforce
 from bridge.controller.pool import Mode
-from bridge.controller.rebalance import ROUNDS
+from bridge.controller.rebalance import ROUNDS, Rounds
 from bridge.controller.sharing import plan_round
 from bridge.core.tenants.policy import Tenant
 from bridge.ports import JournalUnavailable, Rejected, Unavailable
@@ -193,3 +194,46 @@ def test_the_record_says_whose_every_amount_is() -> None:
     sections = world.records[-1].sections
     assert {entry["name"]: entry["used"]["cpu_millicores"] for entry in sections["tenants"]}["etl"] == 20_000
     assert sections["ledger"]["sides"]["kubernetes"]["told"]["cpu_millicores"] == 20_000
+
+
+def due(world: SharingWorld) -> Rounds:
+    """Make what runs rounds that are due; the cron never is."""
+    return Rounds(world.sharing(), due_after=lambda at: at + timedelta(days=365))
+
+
+def test_a_round_runs_before_its_time_when_somebody_has_let_go() -> None:
+    world = lent_to_etl()
+    rounds = due(world)
+    assert rounds.run_if_due() is not None
+    world.settle()
+    assert rounds.run_if_due() is None
+    world.wants["ads-batch"] = 8
+    for _ in range(3):
+        rounds.run_if_due()
+        world.settle()
+    assert world.uses == {"ads-batch": 8, "etl": 12}
+    assert rounds.run_if_due() is None
+
+
+def test_what_a_system_has_lost_is_written_again_before_the_cron() -> None:
+    world = lent_to_etl()
+    rounds = due(world)
+    rounds.run_if_due()
+    world.pristine = True
+    world.settings.clear()
+    assert rounds.run_if_due() is not None
+    assert world.quota("etl") == LENDABLE
+
+
+def test_what_is_refused_isnt_tried_at_every_look() -> None:
+    world = SharingWorld(wants={"ads-batch": 4, "etl": 4})
+    rounds = due(world)
+    world.before = _fault("write", Rejected("no"))
+    for _ in range(4):
+        rounds.run_if_due()
+        world.settle()
+    tried = sum(1 for call in world.calls if call[0] == "write")
+    for _ in range(4):
+        assert rounds.run_if_due() is None
+        world.settle()
+    assert sum(1 for call in world.calls if call[0] == "write") == tried

@@ -194,7 +194,9 @@ def _repaired_after_a_kill_between_two_writes(bridge: Tenants, story: Story) -> 
     story.tell(f"SIGKILL between the two systems' writes: {killed.stdout.strip()}")
     bridge.start()
     try:
-        within(90, lambda: running(ADS) * POD_MILLICORES >= 1600, "the guarantee is there")
+        within(60, lambda: quota(ADS)[0] >= 1600, "the guarantee is told")
+        want_pods(ADS, 11)
+        within(60, lambda: running(ADS) * POD_MILLICORES >= 1600, "the guarantee is there")
         _both_say_what_was_written(bridge, story)
     finally:
         bridge.stop()

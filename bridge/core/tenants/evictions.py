@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from bridge.core.ledger import Side
 from bridge.core.reasons import Gap
 from bridge.core.resources import NO_ROOM, Room
-from bridge.core.tenants.divide import Division
-from bridge.core.tenants.facts import Leaf, RoundFacts, TenantPod
+from bridge.core.tenants.divide import Division, Share
+from bridge.core.tenants.facts import RoundFacts, TenantPod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +25,17 @@ def evictions(facts: RoundFacts, division: Division) -> tuple[Eviction, ...]:
     if isinstance(facts.namespaces, Gap) or division.lendable is None:
         return ()
     allowing = {tenant.name for tenant in facts.policy.tenants if tenant.may_evict}
-    found: list[Eviction] = []
-    for namespace in facts.namespaces:
-        share = division.of(Leaf(side=Side.KUBERNETES, name=namespace.name))
-        if share is not None and share.tenant in allowing:
-            found += (Eviction(tenant=share.tenant, pod=pod) for pod in victims(namespace.pods, share.due_back))
-    return tuple(found)
+    borrowers = {share.leaf.name: share for share in division.shares if _may_lose(share, allowing)}
+    return tuple(
+        Eviction(tenant=borrowers[namespace.name].tenant, pod=pod)
+        for namespace in facts.namespaces
+        if namespace.name in borrowers
+        for pod in victims(namespace.pods, borrowers[namespace.name].due_back)
+    )
+
+
+def _may_lose(share: Share, allowing: Set[str]) -> bool:
+    return share.leaf.side is Side.KUBERNETES and share.tenant in allowing and not share.due_back.fits_in(NO_ROOM)
 
 
 def victims(pods: Iterable[TenantPod], due: Room) -> tuple[TenantPod, ...]:

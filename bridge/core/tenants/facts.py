@@ -41,7 +41,7 @@ class QueueFacts:
     """A YARN cluster's queues, and the capacity that only they can use."""
 
     static: Room
-    """The sum of all nodes that aren't elastic and that serve."""
+    """The sum of the default partition's nodes that serve and aren't elastic."""
     minimum: Room
     """The minimum allocation: what the ResourceManager rounds to."""
     queues: tuple[QueueUse, ...]

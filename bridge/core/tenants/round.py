@@ -19,6 +19,7 @@ from bridge.core.tenants.divide import Division, Share, added, at_least, at_most
 from bridge.core.tenants.evictions import Eviction, evictions
 from bridge.core.tenants.facts import Leaf, LendableFacts, RoundFacts, RoundMemory, Told
 from bridge.core.tenants.past import sampled
+from bridge.core.tenants.policy import Tenant
 from bridge.core.tenants.settle import settle
 from bridge.core.tenants.tree import amounts, room
 
@@ -96,7 +97,7 @@ def decide_round(facts: RoundFacts) -> RoundPlan:
         ledger=ledger,
         evictions=evictions(facts, division),
         memory=RoundMemory(at=facts.at, smoothed=division.smoothed, past=_past(facts, division)),
-        orphans=tuple(leaf for leaf in told if _is_orphan(facts, division, leaf)),
+        orphans=_orphans(facts, division, told),
     )
 
 
@@ -106,10 +107,15 @@ def _past(facts: RoundFacts, division: Division) -> Mapping[str, PastUse]:
     return sampled(facts, used, (division.static or NO_ROOM) + (division.lendable or NO_ROOM))
 
 
-def _is_orphan(facts: RoundFacts, division: Division, leaf: Leaf) -> bool:
-    if leaf.side is Side.KUBERNETES:
-        return leaf.name not in facts.policy.namespaces
-    return not isinstance(facts.queues, Gap) and division.of(leaf) is None
+def _orphans(facts: RoundFacts, division: Division, told: Mapping[Leaf, Told]) -> tuple[Leaf, ...]:
+    """Find who was told something and isn't there any more; queues only where they could be read."""
+    there = {share.leaf for share in division.shares}
+    namespaces = set(facts.policy.namespaces)
+    return tuple(
+        leaf
+        for leaf in told
+        if (leaf.name not in namespaces if _is_namespace(leaf) else division.static is not None and leaf not in there)
+    )
 
 
 class _Aims:
@@ -151,10 +157,11 @@ _AXES: Mapping[str, Callable[[Room], int]] = {
 
 def _step(facts: RoundFacts, division: Division, told: Mapping[Leaf, Told], get: Callable[[Room], int]) -> Fraction:
     """Say which part of the way to the targets this round goes: all, unless a tenant would lose more than its limit."""
-    if any(_is_short(tenant.guarantee, tenant.name, division, told, get) for tenant in facts.policy.tenants):
+    by_tenant = _by_tenant(division)
+    if any(_is_short(tenant, by_tenant.get(tenant.name, ()), told, get) for tenant in facts.policy.tenants):
         return Fraction(1)
     step, limit = Fraction(1), Fraction(facts.policy.max_step_ratio).limit_denominator(1000)
-    for shares in _by_tenant(division).values():
+    for shares in by_tenant.values():
         has = sum(get(told[share.leaf].room + told[share.leaf].static) for share in shares if share.leaf in told)
         loss = has - sum(get(share.lendable_told + share.static_told) for share in shares if share.leaf in told)
         if loss > 0 and has > 0:
@@ -162,15 +169,9 @@ def _step(facts: RoundFacts, division: Division, told: Mapping[Leaf, Told], get:
     return step
 
 
-def _is_short(
-    guarantee: Mapping[str, int],
-    tenant: str,
-    division: Division,
-    told: Mapping[Leaf, Told],
-    get: Callable[[Room], int],
-) -> bool:
+def _is_short(tenant: Tenant, shares: Sequence[Share], told: Mapping[Leaf, Told], get: Callable[[Room], int]) -> bool:
     """Say whether a tenant with a guarantee is told less of it than it asks for."""
-    shares = [share for share in division.shares if share.tenant == tenant]
+    guarantee = tenant.guarantee
     asked = sum(get(share.demand) for share in shares)
     promised = get(Room(cpu_millicores=guarantee.get("cpu_millicores", 0), memory_mib=guarantee.get("memory_mib", 0)))
     has = sum(get(told[share.leaf].room + told[share.leaf].static) for share in shares if share.leaf in told)
