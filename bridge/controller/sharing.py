@@ -77,7 +77,7 @@ def plan_round(sharing: Sharing, *, take_over: bool = False) -> PlannedRound:
     most = ceilings(facts, plan)
     enforcing = []
     for enforcer in sharing.enforcers:
-        leaves = wanted(plan, most, enforcer.side)
+        leaves = wanted(facts, plan, most, enforcer.side)
         found = _read(enforcer.name, partial(_enforcing, enforcer, leaves), gaps) if leaves else None
         if found is None or isinstance(found, Gap):
             continue

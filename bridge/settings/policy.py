@@ -52,6 +52,7 @@ def share_policy(settings: Settings, *, shape: Shape, elastic_as_room: Room) -> 
         tenants=tuple(_tenant(tenant) for tenant in settings.tenants),
         shape=shape,
         elastic_as_room=elastic_as_room,
+        is_plain=isinstance(settings.pools[settings.rebalanced_pool].placement, Plain),
         margin_ratio=lenders.margin_ratio,
         keep_free=_kept_free(settings.pools[settings.rebalanced_pool]),
         headroom=_room(rebalance.headroom),

@@ -49,6 +49,8 @@ class SharePolicy:
     """The pool's: what a NodeManager pod asks for beyond what it offers is paid from the lendable capacity."""
     elastic_as_room: Room
     """The same node's offer to YARN, in Kubernetes' units."""
+    is_plain: bool = False
+    """Elastic nodes carry no label: queues' capacities bind on them as on any node, so they are part of the amounts."""
     margin_ratio: float = 0.0
     keep_free: Room = NO_ROOM
     headroom: Room = NO_ROOM

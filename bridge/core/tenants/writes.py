@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bridge.core.ledger import Side
-from bridge.core.resources import Room
+from bridge.core.reasons import Gap
+from bridge.core.resources import NO_ROOM, Room
 from bridge.core.tenants.divide import added, at_least
 from bridge.core.tenants.facts import Leaf, RoundFacts, Told
 from bridge.core.tenants.policy import Tenant
@@ -145,13 +146,14 @@ def confirmed(told: Told, plan: LeafPlan) -> Told:
 
 
 def ceilings(facts: RoundFacts, plan: RoundPlan) -> dict[Leaf, Room]:
-    """Say to what each queue may grow by itself while others are idle: its tenant's ceiling, within S."""
-    static = plan.division.static
-    if static is None:
+    """Say to what each queue may grow by itself while others are idle: its tenant's ceiling, within all there is."""
+    if plan.division.static is None:
         return {}
+    elastic = _elastic_parts(facts, plan)
+    static = plan.division.static + added(elastic.values())
     most = {tenant.name: _most(tenant, static) for tenant in facts.policy.tenants}
     return {
-        entry.leaf: at_least(entry.static, most.get(entry.share.tenant, static))
+        entry.leaf: at_least(entry.static + elastic.get(entry.leaf, NO_ROOM), most.get(entry.share.tenant, static))
         for entry in plan.leaves
         if entry.leaf.side is Side.YARN
     }
@@ -174,13 +176,13 @@ def dominant(plan: RoundPlan) -> Axis:
     return Axis.CPU if is_cpu else Axis.MEMORY
 
 
-def wanted(plan: RoundPlan, ceilings: Mapping[Leaf, Room], side: Side) -> tuple[Wanted, ...]:
+def wanted(facts: RoundFacts, plan: RoundPlan, ceilings: Mapping[Leaf, Room], side: Side) -> tuple[Wanted, ...]:
     """Say what one side's systems shall have after a round."""
-    scarcer = dominant(plan)
+    scarcer, elastic = dominant(plan), _elastic_parts(facts, plan)
     return tuple(
         Wanted(
             leaf=entry.leaf,
-            amount=entry.static if side is Side.YARN else entry.room,
+            amount=entry.static + elastic.get(entry.leaf, NO_ROOM) if side is Side.YARN else entry.room,
             elastic=entry.room if side is Side.YARN else None,
             ceiling=ceilings.get(entry.leaf),
             dominant=scarcer,
@@ -188,3 +190,21 @@ def wanted(plan: RoundPlan, ceilings: Mapping[Leaf, Room], side: Side) -> tuple[
         for entry in plan.leaves
         if entry.leaf.side is side
     )
+
+
+def _elastic_parts(facts: RoundFacts, plan: RoundPlan) -> dict[Leaf, Room]:
+    """Divide what the elastic nodes that are there offer, as L was told, where capacities bind on them (``plain``)."""
+    if not facts.policy.is_plain or isinstance(facts.lendable, Gap):
+        return {}
+    told = {entry.leaf: entry.room for entry in plan.leaves if entry.leaf.side is Side.YARN}
+    whole, offered, pod = added(told.values()), facts.policy.elastic_as_room, facts.policy.shape.pod
+    there = facts.lendable.elastic
+    cpu = there.cpu_millicores * offered.cpu_millicores // max(1, pod.cpu_millicores)
+    memory = there.memory_mib * offered.memory_mib // max(1, pod.memory_mib)
+    return {
+        leaf: Room(
+            cpu_millicores=cpu * room.cpu_millicores // max(1, whole.cpu_millicores),
+            memory_mib=memory * room.memory_mib // max(1, whole.memory_mib),
+        )
+        for leaf, room in told.items()
+    }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from bridge.core.ledger import Side
 from bridge.core.resources import NO_ROOM, Room
 from bridge.core.tenants.facts import Told
-from bridge.core.tenants.writes import InForce, Mismatch, Settings, foreign, mismatches
-from tests.core.tenants.build import AT, namespace_leaf, room
+from bridge.core.tenants.round import decide_round
+from bridge.core.tenants.writes import InForce, Mismatch, Settings, ceilings, foreign, mismatches, wanted
+from tests.core.tenants.build import AT, make_facts, make_policy, make_queue, namespace_leaf, room
 
 LEAF = namespace_leaf("etl")
 OURS, NEXT, THEIRS = {"requests.cpu": "4000m"}, {"requests.cpu": "6000m"}, {"requests.cpu": "1m"}
@@ -51,3 +55,12 @@ def test_what_a_system_makes_of_a_value_may_differ_by_one_minimum_allocation() -
 
 def test_a_leaf_that_isnt_there_matches_nothing() -> None:
     assert mismatches({LEAF: room(4)}, InForce(settings={}, amounts={}), NO_ROOM) == ()
+
+
+def test_without_a_label_queues_capacities_divide_the_elastic_nodes_that_are_there_too() -> None:
+    busy = (make_queue("root.ads", waiting=100), make_queue("root.etl", waiting=100))
+    facts = make_facts(policy=replace(make_policy(), is_plain=True), queues=busy, namespaces=(), elastic=8)
+    plan = decide_round(facts)
+    amounts = [entry.amount for entry in wanted(facts, plan, ceilings(facts, plan), Side.YARN)]
+    assert amounts == [room(9), room(9)]
+    assert set(ceilings(facts, plan).values()) == {room(18)}
