@@ -26,7 +26,7 @@ def rounds(sections: Mapping[str, Any], *, mode: str, is_done: bool, as_json: bo
     for part, why in sections["seen"]["gaps"].items():
         click.echo(f"tidebridge: {part} is unknown: {why}", err=True)
     if as_json:
-        shown = {name: value for name, value in sections.items() if name != "chains"}
+        shown = {name: value for name, value in sections.items() if name != "question"}
         click.echo(as_text({"mode": mode, "is_done": is_done, **shown}))
         return
     console = Console(highlight=False)

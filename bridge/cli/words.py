@@ -14,7 +14,7 @@ REASONS: dict[Reason, str] = {
     Reason.NO_WORK_FOR_IT: "nothing waits for it, and that has lasted",
     Reason.WINDOW_ENDS: "the window ends",
     Reason.WINDOW_CLOSED: "no window is open",
-    Reason.KUBERNETES_NEEDS_ROOM: "online pods need the room",
+    Reason.KUBERNETES_NEEDS_ROOM: "Kubernetes needs the room",
     Reason.LENDER_REFUSES: "its Kubernetes node no longer lends",
     Reason.DEADLINE_NEAR: "its deadline is near",
     Reason.NOTHING_RUNS_ON_IT: "nothing runs on it",

@@ -1,6 +1,6 @@
-"""Draws the day as a stack: what online pods request at the bottom, what is lent on top of it, and idle cores above.
+"""Draws the day as a stack: from the bottom what online pods request, what tenants' pods do, and what is lent to YARN.
 
-Colours tell the layers apart; without colours, shades do.
+Idle cores are above. Colours tell the layers apart; without colours, shades do.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from rich.text import Text
 from bridge.demo.day import Day
 from bridge.demo.moment import Moment
 
-ONLINE, USED, UNUSED, IDLE = "blue", "bright_green", "yellow", "default"
-_SHADES = {ONLINE: "░", USED: "█", UNUSED: "▒", IDLE: " "}
+ONLINE, PODS, USED, UNUSED, IDLE = "blue", "magenta", "bright_green", "yellow", "default"
+_SHADES = {ONLINE: "░", PODS: "▓", USED: "█", UNUSED: "▒", IDLE: " "}
+_LAYERS = {ONLINE: "online", PODS: "tenants' pods", USED: "lent, in use", UNUSED: "lent, unused"}
+"""From the bottom up."""
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _HOURS_MARKED = 3
 
@@ -46,9 +48,9 @@ def draw(day: Day, moments: Sequence[Moment], canvas: Canvas) -> list[Text]:
 def legend(*, has_colour: bool) -> Text:
     """Say what the layers are."""
     line = Text.assemble(("cores ", "dim"))
-    for layer, what in ((ONLINE, "online"), (USED, "lent to YARN, in use"), (UNUSED, "lent, not in use")):
+    for layer, what in _LAYERS.items():
         line.append("█" if has_colour else _SHADES[layer], layer)
-        line.append(f" {what}   ", "default")
+        line.append(f" {what}  ", "default")
     line.append("blank: idle", "default")
     return line
 
@@ -65,12 +67,13 @@ def _by_column(day: Day, moments: Sequence[Moment], width: int) -> list[list[Mom
 def _edges(found: Sequence[Moment], height: int) -> tuple[int, ...]:
     """Say up to which eighth of a row each layer reaches, in the mean of one column's moments."""
     if not found:
-        return (0, 0, 0)
+        return (0,) * len(_LAYERS)
     whole = max(sum(moment.lender_cores for moment in found), 1.0)
     online = sum(moment.online_cores for moment in found)
+    pods = sum(moment.tenant_cores for moment in found)
     lent = sum(moment.lent_cores for moment in found)
     used = min(lent, sum(moment.used_vcores * moment.node_cores / moment.node_vcores for moment in found))
-    return tuple(round(edge / whole * height * 8) for edge in accumulate((online, used, lent - used)))
+    return tuple(round(edge / whole * height * 8) for edge in accumulate((online, pods, used, lent - used)))
 
 
 def _cell(edges: tuple[int, ...], row: int, *, has_colour: bool) -> tuple[str, str]:
@@ -86,7 +89,7 @@ def _cell(edges: tuple[int, ...], row: int, *, has_colour: bool) -> tuple[str, s
 
 def _layer(edges: tuple[int, ...], eighth: int) -> str:
     """Return the layer that an eighth belongs to."""
-    for edge, layer in zip(edges, (ONLINE, USED, UNUSED), strict=True):
+    for edge, layer in zip(edges, _LAYERS, strict=True):
         if eighth < edge:
             return layer
     return IDLE

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bridge.core.resources import Resources, Room
-from bridge.sim import TRACES, OnlineService, QueueConfig, SimConfig, SimWorld, load_jobs, load_series
+from bridge.sim import (
+    TRACES,
+    OnlineService,
+    SimConfig,
+    SimWorld,
+    load_jobs,
+    load_series,
+    tenant_queue_of,
+    tenant_queues,
+    tenant_works,
+)
 
 _ZONE = ZoneInfo("Asia/Shanghai")
 _LENDER = Room(cpu_millicores=16_000, memory_mib=65_536)
@@ -65,7 +76,7 @@ def make_world(day: Day) -> SimWorld:
             lender_size=day.lender_size,
             static_nodes=day.static_nodes,
             static_size=day.static_size,
-            queues=(QueueConfig(name="default", am_ratio=day.am_ratio),),
+            queues=tenant_queues(am_ratio=day.am_ratio),
         )
     )
     series = load_series(TRACES / f"{day.online}.csv")
@@ -74,6 +85,9 @@ def make_world(day: Day) -> SimWorld:
         raise ValueError(f"{day.online} doesn't cover the time from {day.start} to {day.end}")
     world.start_service(OnlineService(name="shop", series=series, skip_s=skip_s))
     first_s = day.skip_jobs.total_seconds()
-    jobs = [job for job in load_jobs(TRACES / f"{day.batch}.csv") if job.submit_s >= first_s]
-    world.submit_all(jobs, day.start - day.skip_jobs)
+    jobs = load_jobs(TRACES / f"{day.batch}.csv", queue_of=tenant_queue_of)
+    world.submit_all([job for job in jobs if job.submit_s >= first_s], day.start - day.skip_jobs)
+    hours = math.ceil(day.length / timedelta(hours=1))
+    for work in tenant_works(day.local(day.start), hours):
+        world.start_work(work)
     return world

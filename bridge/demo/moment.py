@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from bridge.controller.act import Outcome
+from bridge.controller.enforce import Written
+from bridge.controller.rebalance import Rounded
 from bridge.controller.tick import Ticked
 from bridge.core.actions import AddLabel, CreatePod, DeletePod, MapLabel, ResizeNode, UnmapLabel
 from bridge.core.lifecycle import State
@@ -16,6 +18,7 @@ from bridge.core.reasons import Gap, Limit, Reason
 from bridge.core.resources import NO_ROOM, Room
 from bridge.core.snapshot import ElasticPod, Snapshot
 from bridge.core.window import Allowance
+from bridge.demo.tenants import TenantNow
 from bridge.sim import SimWorld
 
 
@@ -67,6 +70,8 @@ class Moment:
     lender_cores: float
     online_cores: float
     """Requested by the online service on the lenders."""
+    tenant_cores: float
+    """Requested there by the pods of tenants' namespaces."""
     lent_cores: float
     """Requested by NodeManager pods, what these need for themselves included."""
     lent_vcores: int
@@ -85,11 +90,20 @@ class Moment:
     jobs_submitted: int
     jobs_finished: int
     gaps: tuple[str, ...]
+    tenants: tuple[TenantNow, ...]
+    failed_writes: int
+    """Of the round that ran just before the tick, if any."""
+    has_rebalanced: bool
 
     @property
     def idle_cores(self) -> float:
-        """What the online service leaves."""
+        """What the online service leaves; tenants' pods have some of it."""
         return self.lender_cores - self.online_cores
+
+    @property
+    def failed_acts(self) -> int:
+        """What was tried in vain, in the tick and in the round before it."""
+        return self.failed_writes + sum(deed.nodes for deed in self.deeds if deed.has_failed)
 
     @property
     def states(self) -> Counter[State]:
@@ -97,12 +111,15 @@ class Moment:
         return Counter(state for _, state in self.nodes)
 
 
-def make_moment(ticked: Ticked, world: SimWorld) -> Moment:
-    """Take from a tick, and from the world for what the controller doesn't look at, what there is to show."""
+def make_moment(ticked: Ticked, world: SimWorld, *, rounded: Rounded | None, tenants: tuple[TenantNow, ...]) -> Moment:
+    """Take from a tick, and from the world for what the controller doesn't look at, what there is to show.
+
+    *rounded*: the round of rebalancing that ran just before the tick, if any.
+    """
     planned = ticked.planned
     snapshot, decision = planned.snapshot, planned.decision
     holding = [node for node in decision.nodes if isinstance(node.pod, ElasticPod)]
-    allocatable, online = _lenders(snapshot)
+    allocatable, online, of_tenants = _lenders(snapshot)
     offer, demand, allowed = decision.offer, decision.demand, decision.allowance
     lent = _sum(node.promise.shape.pod for node in holding)
     return Moment(
@@ -114,6 +131,7 @@ def make_moment(ticked: Ticked, world: SimWorld) -> Moment:
         load=max((service.load for service in world.services), default=0.0),
         lender_cores=allocatable.cpu_millicores / 1000,
         online_cores=online.cpu_millicores / 1000,
+        tenant_cores=of_tenants.cpu_millicores / 1000,
         lent_cores=lent.cpu_millicores / 1000,
         lent_vcores=sum(node.promise.shape.yarn.vcores for node in holding),
         used_vcores=sum(node.running.used.vcores for node in holding if node.running is not None),
@@ -127,7 +145,10 @@ def make_moment(ticked: Ticked, world: SimWorld) -> Moment:
         deeds=_deeds(ticked.outcomes),
         jobs_submitted=world.accounts.jobs_submitted,
         jobs_finished=world.accounts.jobs_finished,
-        gaps=tuple(sorted(planned.gaps)),
+        gaps=tuple(sorted({*planned.gaps, *(rounded.planned.gaps if rounded is not None else ())})),
+        tenants=tenants,
+        failed_writes=_failed_writes(rounded),
+        has_rebalanced=rounded is not None,
     )
 
 
@@ -140,14 +161,24 @@ def phase_of(allowed: Allowance, snapshot: Snapshot) -> Phase:
     return Phase.LEAD if allowed.is_ending(snapshot.at) else Phase.OPEN
 
 
-def _lenders(snapshot: Snapshot) -> tuple[Room, Room]:
-    """Sum what lenders have, and what is asked of them by pods that aren't elastic."""
+def _lenders(snapshot: Snapshot) -> tuple[Room, Room, Room]:
+    """Sum what lenders have, and what online pods and tenants' pods ask of it."""
     lenders = () if isinstance(snapshot.kube, Gap) else snapshot.kube.lenders
-    return _sum(lender.allocatable for lender in lenders), _sum(lender.online for lender in lenders)
+    of_tenants = _sum(lender.tenants for lender in lenders)
+    online = _sum(lender.online for lender in lenders) - of_tenants
+    return _sum(lender.allocatable for lender in lenders), online, of_tenants
 
 
 def _sum(rooms: Iterable[Room]) -> Room:
     return sum(rooms, NO_ROOM)
+
+
+def _failed_writes(rounded: Rounded | None) -> int:
+    """Count what a round tried in vain; a disruption budget that forbids an eviction has done its duty."""
+    enforced = rounded.enforced if rounded is not None else ()
+    results = [outcome.result for done in enforced for outcome in done.drafts]
+    results += [outcome.result for done in enforced for outcome in done.evictions]
+    return sum(1 for result in results if result not in {Written.DONE, Written.BUDGET})
 
 
 def _deeds(outcomes: tuple[Outcome, ...]) -> tuple[Deed, ...]:

@@ -17,11 +17,14 @@ import yaml
 
 from bridge import app, packaged
 from bridge.controller.pool import Pool
+from bridge.controller.rebalance import Rounds
+from bridge.controller.sharing import Sharing
 from bridge.controller.tick import tick
 from bridge.demo.day import Day, make_world
 from bridge.demo.moment import Moment, make_moment
 from bridge.demo.report import Report, make_report
 from bridge.demo.tally import Tally, tally
+from bridge.demo.tenants import Standing, standings, tenants_now
 from bridge.settings import Settings, load
 from bridge.sim import Served, SimWorld, serve
 from bridge.sim.pods import PROMISE
@@ -30,14 +33,20 @@ from bridge.store import open_journal, upgrade
 SETTINGS = "tidebridge.yaml"
 """The file in a play's folder that says what was played; ``tidebridge status --config`` reads it afterwards."""
 
+LOOK_EVERY_TICKS = 7
+"""How often a round of rebalancing may run: about as often as the cron asks. A look costs as much as two ticks, and
+at every third tick, as in ``run``, the demonstration would take too long."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """A day that is being played: its settings, its one pool, and the world that it acts upon."""
+    """A day that is being played: its settings, its one pool, its tenants, and the world that all of it acts upon."""
 
     day: Day
     settings: Settings
     pool: Pool
+    sharing: Sharing
+    rounds: Rounds
     served: Served
     held_until: dict[str, datetime]
     """Of each promise, the last tick at which the world saw its pod hold room."""
@@ -53,12 +62,17 @@ class Play:
         return self.day.length // self.tick + 1
 
     def moments(self) -> Iterator[Moment]:
-        """Let time pass, and tick."""
+        """Let time pass, rebalance when it is due, and tick."""
         world = self.served.world
+        standing: tuple[Standing, ...] = ()
         for number in range(self.ticks):
             self.served.advance(self.day.start + number * self.tick)
             self._look(world)
-            yield make_moment(tick(self.pool), world)
+            rounded = self.rounds.run_if_due() if number % LOOK_EVERY_TICKS == 0 else None
+            if rounded is not None:
+                standing = standings(rounded.planned)
+            tenants = tenants_now(standing, world)
+            yield make_moment(tick(self.pool), world, rounded=rounded, tenants=tenants)
 
     def report(self, moments: Sequence[Moment]) -> Report:
         """Sum the day up, and compare it with the same day without lending."""
@@ -69,6 +83,7 @@ class Play:
             moments,
             promises,
             self.held_until,
+            tenants=self.sharing.policy.tenants,
             tide=tally(self.served.world),
             without=play_without(self.day),
         )
@@ -88,12 +103,26 @@ def playing(day: Day, folder: Path) -> Iterator[Play]:
         settings = load(_write_settings(served, folder))
         upgrade(settings.store.url)
         with app.running(settings, follow=False, clock=world.clock, ids=numbered_ids(seed=1)) as built:
-            (pool,) = built.pools
-            yield Play(day=day, settings=settings, pool=pool, served=served, held_until={})
+            yield _set_up(day, built, served)
+
+
+def _set_up(day: Day, built: app.App, served: Served) -> Play:
+    (pool,), sharing, rounds = built.pools, built.sharing, app.rounds(built)
+    if sharing is None or rounds is None:
+        raise ValueError("config/demo.yaml has no tenants")
+    return Play(
+        day=day,
+        settings=built.settings,
+        pool=pool,
+        sharing=sharing,
+        rounds=rounds,
+        served=served,
+        held_until={},
+    )
 
 
 def play_without(day: Day) -> Tally:
-    """Let the same day pass without any lending."""
+    """Let the same day pass without any lending, and with the same tenants and nobody who divides among them."""
     world = make_world(day)
     world.advance(day.end)
     return tally(world)

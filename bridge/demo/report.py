@@ -13,9 +13,11 @@ from typing import Any
 
 from bridge.core.lifecycle import State
 from bridge.core.snapshot import Promise
+from bridge.core.tenants.policy import Tenant
 from bridge.demo.day import Day
 from bridge.demo.moment import Moment, Phase
 from bridge.demo.tally import Tally
+from bridge.demo.tenant_day import TenantDay, plain_cores, tenant_days
 
 _HOUR_S = 3600
 
@@ -42,13 +44,16 @@ class Report:
     gaps: int
     """Ticks that could not read a part of the world."""
     failed: int
-    """Acts that failed."""
+    """Acts that failed, and writes and evictions of rounds."""
+    rounds: int
+    """Of rebalancing."""
     idle_core_hours: float
     largest_ratio: float
     """Most of the lenders' cores that was lent at a time."""
     mean_ratio: float
     """Mean of it, while a window was open."""
     deadlines: Deadlines
+    tenants: tuple[TenantDay, ...]
     tide: Tally
     without: Tally
 
@@ -105,10 +110,19 @@ class Report:
             "elastic_pods_preempted": accounts.elastic_pods_preempted,
             "online_short_core_hours": round(self.online_short_core_hours, 4),
             "jobs": _jobs(self.tide),
-            "baselines": {"none": {"jobs": _jobs(self.without)}},
+            "tenants": [tenant.plain() for tenant in self.tenants],
+            "baselines": {"none": self._without()},
             "ticks": self.ticks,
+            "rounds": self.rounds,
             "ticks_with_gaps": self.gaps,
             "failed_acts": self.failed,
+        }
+
+    def _without(self) -> dict[str, Any]:
+        return {
+            "jobs": _jobs(self.without),
+            "online_short_core_hours": round(self.without.accounts.online_short_core_s / _HOUR_S, 4),
+            "tenants": [{"name": one.name, "used_core_hours": plain_cores(one.without)} for one in self.tenants],
         }
 
 
@@ -118,6 +132,7 @@ def make_report(
     promises: Sequence[Promise],
     held_until: Mapping[str, datetime],
     *,
+    tenants: Sequence[Tenant],
     tide: Tally,
     without: Tally,
 ) -> Report:
@@ -132,11 +147,18 @@ def make_report(
         day=day,
         ticks=len(moments),
         gaps=sum(1 for moment in moments if moment.gaps),
-        failed=sum(deed.nodes for moment in moments for deed in moment.deeds if deed.has_failed),
+        failed=sum(moment.failed_acts for moment in moments),
+        rounds=sum(1 for moment in moments if moment.has_rebalanced),
         idle_core_hours=_idle_core_hours(moments),
         largest_ratio=max(shares, default=0.0),
         mean_ratio=sum(open_shares) / max(1, len(open_shares)),
         deadlines=count_deadlines(promises, held_until, day.end),
+        tenants=tenant_days(
+            tenants,
+            [(moment.at, moment.tenants) for moment in moments],
+            tide=tide.accounts,
+            without=without.accounts,
+        ),
         tide=tide,
         without=without,
     )

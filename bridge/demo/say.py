@@ -9,6 +9,7 @@ from datetime import datetime
 from bridge.core.reasons import Gap
 from bridge.demo.day import Day
 from bridge.demo.moment import Deed, Kind, Moment, Phase
+from bridge.demo.tenants import TenantNow
 
 _DEEDS = {
     Kind.CREATE: "make {nodes}",
@@ -73,6 +74,16 @@ def wanted(moment: Moment) -> str:
     return f"{moment.wanted_nodes * moment.node_vcores:,} vcores; {moment.waiting:,} containers wait"
 
 
+def tenant(tenant: TenantNow, *, is_long: bool) -> str:
+    """Say what a tenant may have, what it has of each system, and whose."""
+    used = f"YARN {tenant.used.yarn:.0f} + pods {tenant.used.pods:.0f}"
+    target = f"target {tenant.target.both:.0f}"
+    if is_long:
+        target = f"target {tenant.target.yarn:.0f} + {tenant.target.pods:.0f}, part {tenant.part:.0f}"
+    whose = ", ".join(f"{cores:.0f} from {name}" for name, cores in tenant.borrowed.items() if round(cores) > 0)
+    return f"{used}; {target}; {f'borrows {whose}' if whose else 'borrows nothing'}"
+
+
 def hour(moment: Moment, day: Day) -> str:
     """Sum a moment up in one line, for where nothing can be drawn."""
     return (
@@ -81,4 +92,5 @@ def hour(moment: Moment, day: Day) -> str:
         f"  offer {moment.offered_nodes * moment.node_vcores:3}  lent {moment.lent_vcores:3}"
         f"  used {moment.used_vcores:3} vcores  waiting {moment.waiting:6,} containers"
         f"  jobs {moment.jobs_finished:,}/{moment.jobs_submitted:,}"
+        + "".join(f"  {one.name} {one.used.both:.0f}/{one.target.both:.0f} cores" for one in moment.tenants)
     )

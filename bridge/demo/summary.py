@@ -1,8 +1,8 @@
-"""Writes the tide report for people: each number with one plain sentence."""
+"""Writes the tide report for people: each number with one plain sentence, and the tenants side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from rich.console import Group
@@ -11,13 +11,14 @@ from rich.text import Text
 
 from bridge.demo.report import Report
 from bridge.demo.tally import Tally
+from bridge.demo.tenant_day import TenantDay
 
 Row = tuple[str, str, str]
 """A name, a value with its unit, and what it means."""
 
 
 def write(report: Report) -> Group:
-    """Return the report as a heading and a table."""
+    """Return the report as a heading and two tables."""
     day = report.day
     start, end = day.local(day.start), day.local(day.end)
     heading = Text.assemble(
@@ -31,7 +32,43 @@ def write(report: Report) -> Group:
     table.add_column(overflow="fold")
     for row in rows(report):
         table.add_row(*row)
-    return Group(heading, Text(), table)
+    return Group(heading, Text(), table, Text(), tenants(report.tenants))
+
+
+def tenants(days: Sequence[TenantDay]) -> Table:
+    """Set what each tenant was entitled to beside what it got, in core hours."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    for _ in days:
+        table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("tenants", *(day.name for day in days), "In core hours of both systems together.", style="bold")
+    for name, values, sentence in tenant_rows(days):
+        table.add_row(name, *values, sentence)
+    return table
+
+
+def tenant_rows(days: Sequence[TenantDay]) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Yield every number of the tenants with its sentence: a name, a value for each tenant, and what it means."""
+
+    def hours(of: Callable[[TenantDay], float]) -> tuple[str, ...]:
+        return tuple(f"{of(day):,.1f}" for day in days)
+
+    def counts(of: Callable[[TenantDay], int]) -> tuple[str, ...]:
+        return tuple(f"{of(day):,}" for day in days)
+
+    yield "entitled", hours(lambda day: day.entitled.both), "Granted by the rule for what each wanted;"
+    yield "", hours(lambda day: day.entitled.yarn), "of this in YARN"
+    yield "", hours(lambda day: day.entitled.pods), "and in Kubernetes."
+    yield "got", hours(lambda day: day.used.both), "Had;"
+    yield "", hours(lambda day: day.used.yarn), "of this containers in YARN"
+    yield "", hours(lambda day: day.used.pods), "and pods in Kubernetes."
+    yield "without", hours(lambda day: day.without.both), "Had on the same day without the tide."
+    yield "borrowed", hours(lambda day: sum(day.borrowed.values())), "Of others' parts, while these left them;"
+    yield "lent", hours(lambda day: day.lent), "of its own, while others used it."
+    yield "held back", hours(lambda day: day.held_back), "Pods that were wanted and that a quota refused."
+    yield "evicted", counts(lambda day: day.namespaces.pods_evicted), "Pods, when somebody had to have room back."
+    yield "preempted", counts(lambda day: day.namespaces.pods_preempted), "Pods, by Kubernetes, for online pods."
 
 
 def rows(report: Report) -> Iterator[Row]:
@@ -54,7 +91,7 @@ def rows(report: Report) -> Iterator[Row]:
     yield (
         "online short",
         _hours(report.online_short_core_hours),
-        "What online pods waited for; 0: lending was never in the way.",
+        f"What online pods waited for; without the tide {_hours(report.without.accounts.online_short_core_s / 3600)}.",
     )
     if report.gaps:
         yield (

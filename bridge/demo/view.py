@@ -1,4 +1,4 @@
-"""One frame of the live view: the day so far, the present moment, the elastic nodes, and what was done last."""
+"""One frame of the live view: the day so far, the present moment, tenants, elastic nodes, and what was done last."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bridge.demo.chart import Canvas
 from bridge.demo.day import Day
 from bridge.demo.moment import Deed, Kind, Moment, Phase
 from bridge.demo.say import Words
+from bridge.demo.tenants import TenantNow
 
 _SIGNS = {
     State.REQUESTED: ("·", "cyan"),
@@ -39,8 +40,8 @@ _IN_LEGEND = (
 _PHASES = {Phase.CLOSED: "dim", Phase.OPEN: "bright_green", Phase.LEAD: "yellow", Phase.FORCED: "bright_red"}
 WIDE = 96
 """Columns from which a terminal counts as wide."""
-_FIXED_LINES = 15
-"""Of a frame, besides the chart and the deeds."""
+_FIXED_LINES = 14
+"""Of a frame, besides the chart, the tenants and the deeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +57,23 @@ class Screen:
         """How many of the last deeds there is room for."""
         return 3 if self.lines < 30 else 5
 
-    @property
-    def canvas(self) -> Canvas:
-        """What is left for the chart."""
-        height = max(3, min(12, self.lines - _FIXED_LINES - self.deeds))
+    def canvas(self, *, tenants: int = 0) -> Canvas:
+        """What is left for the chart beside the lines of so many tenants."""
+        height = max(3, min(12, self.lines - _FIXED_LINES - self.deeds - tenants))
         return Canvas(width=72 if self.columns >= WIDE else 48, height=height, has_colour=self.has_colour)
 
 
 def frame(day: Day, moments: Sequence[Moment], screen: Screen, words: Words) -> Group:
     """Draw the last of *moments*, and the day up to it. No line is wider than the screen."""
     moment = moments[-1]
+    canvas = screen.canvas(tenants=len(moment.tenants))
     lines = [
         _title(day, moment),
         _window(day, moment),
         Text(),
-        *chart.draw(day, moments, screen.canvas),
-        *_bars(moment, screen, words),
+        *chart.draw(day, moments, canvas),
+        *_bars(moment, canvas.width // 3, words),
+        *_tenants(day, moment, canvas.width // 3, is_wide=screen.columns >= WIDE),
         Text(),
         _nodes(moment, day, screen.columns),
         _legend(),
@@ -95,7 +97,7 @@ def _window(day: Day, moment: Moment) -> Text:
     return Text.assemble("window ", (moment.phase.upper(), f"bold {style}"), f"  {say.window(moment, day)}")
 
 
-def _bars(moment: Moment, screen: Screen, words: Words) -> list[Text]:
+def _bars(moment: Moment, width: int, words: Words) -> list[Text]:
     """Draw what there is now, all on the scale of the lenders' cores."""
     scale = moment.node_cores / moment.node_vcores
     rows = (
@@ -105,8 +107,21 @@ def _bars(moment: Moment, screen: Screen, words: Words) -> list[Text]:
         ("used", moment.used_vcores * scale, chart.USED, f"{moment.used_vcores} vcores by YARN's containers"),
         ("wanted", moment.wanted_nodes * moment.node_cores, "white", say.wanted(moment)),
     )
-    width = screen.canvas.width // 3
     return [_bar(name, value / max(moment.lender_cores, 1), style, text, width) for name, value, style, text in rows]
+
+
+def _tenants(day: Day, moment: Moment, width: int, *, is_wide: bool) -> list[Text]:
+    """Draw what each tenant uses, on the scale of both clusters' cores: YARN's part, then its pods'."""
+    return [_tenant(tenant, day.lender_cores + day.static_vcores, width, is_wide=is_wide) for tenant in moment.tenants]
+
+
+def _tenant(tenant: TenantNow, cores: float, width: int, *, is_wide: bool) -> Text:
+    yarn, both = (round(min(used / cores, 1.0) * width) for used in (tenant.used.yarn, tenant.used.both))
+    line = Text.assemble(
+        (f"{tenant.name:>6.6} ", "default"), ("█" * yarn, chart.USED), ("▓" * (both - yarn), chart.PODS)
+    )
+    line.append(" " * (width - both + 2))
+    return line.append(say.tenant(tenant, is_long=is_wide))
 
 
 def _bar(name: str, ratio: float, style: str, text: str, width: int) -> Text:

@@ -45,24 +45,24 @@ class SimQueues:
             if not manager.is_up:
                 raise Unavailable("the ResourceManager is down")
             static = [node.total for node in manager.nodes.values() if self._is_static(node)]
-            largest = _largest((*static, self._shape))
+            sizes = {*static, self._shape}
             queues = sorted(manager.work.queues.values(), key=lambda queue: queue.node.path)
             return QueueFacts(
                 static=self._room(sum(static, NOTHING)),
                 minimum=self._room(world.config.minimum),
-                queues=tuple(self._use(queue, largest) for queue in queues),
+                queues=tuple(self._use(queue, sizes) for queue in queues),
                 preempts=world.config.preemption is not None,
                 is_settling=world.now - world.clock.at(manager.started_at) < self._settling,
             )
 
     def _is_static(self, node: NodeManager) -> bool:
-        return node.is_known and node.label != self._label
+        return node.is_known and node.label is None
 
-    def _use(self, queue: QueueRun, largest: Resources) -> QueueUse:
+    def _use(self, queue: QueueRun, sizes: Collection[Resources]) -> QueueUse:
         if not self._world.yarn.has_lists:
             return QueueUse(path=queue.node.path)
         asks = (ask for seq in queue.waiting for ask in self._world.yarn.work.apps[seq].asks())
-        waiting = (size * count for size, _, count in asks if size.fits_in(largest))
+        waiting = (size * count for size, _, count in asks if any(size.fits_in(node) for node in sizes))
         return QueueUse(
             path=queue.node.path,
             used_static=self._room(queue.used(DEFAULT)),
@@ -72,12 +72,6 @@ class SimQueues:
 
     def _room(self, amount: Resources) -> Room:
         return room_of_yarn(amount, self._vcores_per_core)
-
-
-def _largest(sizes: Iterable[Resources]) -> Resources:
-    """Take the largest amount on each axis."""
-    sizes = tuple(sizes)
-    return Resources(vcores=max(size.vcores for size in sizes), memory_mib=max(size.memory_mib for size in sizes))
 
 
 class SimNamespaces:

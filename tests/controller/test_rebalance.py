@@ -237,3 +237,50 @@ def test_what_is_refused_isnt_tried_at_every_look() -> None:
         assert rounds.run_if_due() is None
         world.settle()
     assert sum(1 for call in world.calls if call[0] == "write") == tried
+
+
+def rounds_of(world: SharingWorld, *, every: timedelta = timedelta(hours=1)) -> Rounds:
+    return Rounds(world.sharing(), due_after=lambda at: at + every)
+
+
+def test_a_round_runs_at_the_first_look_and_then_when_the_cron_asks() -> None:
+    world = SharingWorld(wants={"ads-batch": 4, "etl": 4})
+    for _ in range(3):
+        world.round()
+    rounds = rounds_of(world, every=timedelta(minutes=2))
+    seen = []
+    for _ in range(5):
+        seen.append(rounds.run_if_due() is not None)
+        world.settle()
+    assert seen == [True, False, True, False, True]
+
+
+def test_demand_that_moves_starts_a_round_before_its_time() -> None:
+    world = SharingWorld(wants={"ads-batch": 4, "etl": 4})
+    for _ in range(3):
+        world.round()
+    rounds = rounds_of(world)
+    assert rounds.run_if_due() is not None
+    assert rounds.run_if_due() is None
+    world.wants["etl"] = 12
+    world.settle()
+    assert rounds.run_if_due() is not None
+
+
+def test_a_round_that_breaks_isnt_run_again_before_it_is_due() -> None:
+    world = SharingWorld(wants={"ads-batch": 4, "etl": 4})
+    for _ in range(3):
+        world.round()
+    world.before = _crash_at("tell journal")
+    rounds = rounds_of(world)
+    with pytest.raises(Crash):
+        rounds.run_if_due()
+    assert rounds.run_if_due() is None
+
+
+def _crash_at(word: str) -> Callable[[int, tuple[str, ...]], None]:
+    def crash(_count: int, call: tuple[str, ...]) -> None:
+        if call[0] == word:
+            raise Crash
+
+    return crash

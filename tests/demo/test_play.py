@@ -54,7 +54,7 @@ def test_what_is_used_is_no_more_than_what_is_lent_and_that_no_more_than_idle(pl
     report = played.report
     assert report.useful_core_hours + report.lost_core_hours <= report.lent_core_hours <= report.idle_core_hours
     for moment in played.moments:
-        assert moment.online_cores + moment.lent_cores <= moment.lender_cores
+        assert moment.online_cores + moment.tenant_cores + moment.lent_cores <= moment.lender_cores
 
 
 def test_every_read_and_act_worked(played: Played) -> None:

@@ -81,6 +81,8 @@ def test_the_keys_for_programs_are_stable(played: Played) -> None:
         "lost_core_hours",
         "online_short_core_hours",
         "preempted_containers",
+        "rounds",
+        "tenants",
         "ticks",
         "ticks_with_gaps",
         "used_core_hours",
@@ -88,7 +90,27 @@ def test_the_keys_for_programs_are_stable(played: Played) -> None:
     ]
     assert sorted(plain["jobs"]) == ["finished", "mean_slowdown", "mean_turnaround_s", "submitted"]
     assert plain["jobs"].keys() == plain["baselines"]["none"]["jobs"].keys()
+    assert sorted(plain["baselines"]["none"]) == ["jobs", "online_short_core_hours", "tenants"]
     assert sorted(plain["deadlines"]) == ["met", "missed", "total"]
+
+
+def test_the_keys_of_the_tenants_are_stable(played: Played) -> None:
+    plain = played.report.plain()
+    for tenant, without in zip(plain["tenants"], plain["baselines"]["none"]["tenants"], strict=True):
+        assert sorted(tenant) == [
+            "borrowed_core_hours",
+            "entitled_core_hours",
+            "guarantee",
+            "held_back_core_hours",
+            "lent_core_hours",
+            "name",
+            "pods_evicted",
+            "pods_preempted",
+            "used_core_hours",
+        ]
+        assert without.keys() == {"name", "used_core_hours"}
+        assert tenant["entitled_core_hours"].keys() == tenant["used_core_hours"].keys() == {"yarn", "kubernetes"}
+    assert [tenant["name"] for tenant in plain["tenants"]] == ["ads", "etl"]
 
 
 def test_each_number_has_a_sentence(played: Played) -> None:

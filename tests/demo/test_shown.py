@@ -45,10 +45,21 @@ def test_a_frame_says_phase_time_nodes_and_reasons(played: Played) -> None:
     assert "preempted: its deadline is near" in text
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_frame_has_a_line_for_each_tenant(played: Played, columns: int) -> None:
+    lines = lines_of(played, Phase.OPEN, view.Screen(columns=columns, lines=24, has_colour=False))
+    for name in ("ads", "etl"):
+        (line,) = (line for line in lines if line.startswith(f"   {name} "))
+        assert "YARN" in line
+        assert "target" in line
+        assert "borrows" in line
+        assert "…" not in line
+
+
 def test_without_colours_the_layers_have_different_shades(played: Played) -> None:
     text = "\n".join(lines_of(played, Phase.CLOSED, view.Screen(columns=100, lines=30, has_colour=False)))
     assert "░ online" in text
-    assert "█ lent to YARN, in use" in text
+    assert "▓ tenants' pods  █ lent, in use" in text
 
 
 def test_without_a_terminal_a_line_an_hour_is_printed(printed: Printed) -> None:

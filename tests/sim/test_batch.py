@@ -5,7 +5,7 @@ import pytest
 from bridge.core.resources import Room
 from bridge.sim import SimConfig, SimWorld, TenantWork
 from bridge.sim.errors import ApiRefusal
-from tests.sim.build import Pool, make_quota, make_work
+from tests.sim.build import Pool, make_quota, make_service, make_work
 
 ONE_NODE = SimConfig(lenders=1, lender_size=Room(cpu_millicores=4000, memory_mib=16_384))
 
@@ -180,3 +180,13 @@ def test_looking_at_the_totals_changes_nothing() -> None:
             world.totals()
         world.pass_time(50)
     assert worlds[0].totals() == worlds[1].totals()
+
+
+def test_an_online_pod_takes_the_room_of_a_cheaper_tenants_pod() -> None:
+    world = SimWorld(ONE_NODE)
+    world.start_work(make_work(2, priority=-5))
+    world.pass_time(5)
+    world.start_service(make_service(0.5))
+    world.pass_time(5)
+    account = world.totals().namespaces["etl"]
+    assert (account.pods_preempted, account.pods_evicted, _running(world)) == (1, 0, 1)
