@@ -81,28 +81,26 @@ class CapacityQueues:
         )
 
     def drafts(self, leaves: Sequence[Wanted], in_force: InForce) -> tuple[Draft, ...]:
-        """Put all queues into one draft: the ResourceManager takes it whole or not at all."""
+        """Put all queues into one draft: the ResourceManager takes it whole or not at all.
+
+        Siblings whose capacities are in a form that isn't written here are a draft of their own, with the problem.
+        """
         partitions = [("", leaves, lambda entry: entry.amount)]
         if self._label is not None:
             partitions.append((self._label, leaves, lambda entry: entry.elastic or NO_ROOM))
         values: dict[str, dict[str, str]] = {}
         notes: list[str] = []
+        left: list[str] = []
         for partition, entries, amount in partitions:
             for family in self._families(entries, partition, amount):
                 for path, written in self._written(family, partition).items():
                     values.setdefault(path, {}).update(written)
                 notes += self._notes(family, partition)
+                left += self._unwritable(family, partition)
         changes = tuple(self._changes(values))
-        if not changes:
-            return ()
-        return (
-            Draft(
-                changes=changes,
-                token=in_force.token,
-                notes=tuple(notes),
-                problems=problems(_conf_changes(changes), self._conf),
-            ),
-        )
+        wrong = problems(_conf_changes(changes), self._conf)
+        written_here = Draft(changes=changes, token=in_force.token, notes=tuple(notes), problems=wrong)
+        return (*((written_here,) if changes else ()), *((Draft(changes=(), problems=tuple(left)),) if left else ()))
 
     def write(self, draft: Draft) -> None:
         """Change everything in one request, unless somebody else changed something since it was drafted.
@@ -224,14 +222,19 @@ class CapacityQueues:
 
     def _notes(self, family: _Family, partition: str) -> Iterator[str]:
         """Say what one number can't carry."""
-        where = f" in {partition}" if partition else ""
-        if family.mode is CapacityMode.UNKNOWN:
-            yield f"the children of {family.parent}{where} have capacities in a form that isn't written here"
-        elif family.mode is not CapacityMode.ABSOLUTE:
+        if family.mode in {CapacityMode.PERCENTAGE, CapacityMode.WEIGHT}:
             other = Axis.CPU if family.dominant is Axis.MEMORY else Axis.MEMORY
             yield (
-                f"the children of {family.parent}{where} are in {family.mode} mode: one number carries the target of "
-                f"{family.dominant}, and {other} follows in the same ratio; absolute mode would carry both"
+                f"the children of {family.parent}{_where(partition)} are in {family.mode} mode: one number carries the "
+                f"target of {family.dominant}, and {other} follows in the same ratio; absolute mode would carry both"
+            )
+
+    def _unwritable(self, family: _Family, partition: str) -> Iterator[str]:
+        """Say whose capacities can't be written."""
+        if family.mode is CapacityMode.UNKNOWN:
+            yield (
+                f"the children of {family.parent}{_where(partition)} have capacities in a form that isn't written "
+                "here: use percentages, weights, or amounts such as [memory=1024,vcores=3]"
             )
 
     def _changes(self, values: Mapping[str, Mapping[str, str]]) -> Iterator[Change]:
@@ -240,6 +243,10 @@ class CapacityQueues:
                 before = self._conf.get(f"{_PREFIX}{path}.{key}")
                 if before != after:
                     yield Change(leaf=Leaf(side=Side.YARN, name=path), key=key, before=before, after=after)
+
+
+def _where(partition: str) -> str:
+    return f" in {partition}" if partition else ""
 
 
 def _in_label(partition: str, key: str) -> str:

@@ -134,6 +134,6 @@ def _reading() -> Iterator[None]:
     except AllocationsUnreachable as error:
         raise Unavailable(f"could not reach the allocation file: {error}") from error
     except BadAllocations as error:
-        raise NotUnderstood(f"the allocation file isn't understood: {error}") from error
+        raise NotUnderstood(f"the allocation file isn't understood, line {error.line}: {error.why}") from error
     except AllocationsChanged as error:
         raise Rejected(str(error)) from error

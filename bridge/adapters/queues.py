@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
-from fractions import Fraction
 
 from bridge.adapters.convert import resources_of, room_of_yarn
 from bridge.adapters.queue_tree import DEFAULT_PARTITION, QueueTree
@@ -20,10 +19,12 @@ _UNREAD = (AppPart.RESOURCE_INFO, AppPart.TIMEOUTS, AppPart.APP_LABEL, AppPart.A
 
 
 class YarnQueues:
-    """Reads one cluster's queues. Static nodes are those without the pool's label, or not on an elastic pod's address.
+    """Reads one cluster's queues.
 
-    Without a label (placement ``plain``, FairScheduler) a queue's use of elastic nodes isn't told apart; the use of
-    all elastic nodes is then divided in proportion to what each queue uses.
+    Static nodes are those of the default partition that aren't on an elastic pod's address: queues' capacities are
+    parts of that partition, and of no other label's nodes. Without a label (placement ``plain``, FairScheduler) a
+    queue's use of elastic nodes isn't told apart; the use of all elastic nodes is then divided in proportion to what
+    each queue uses.
     """
 
     def __init__(
@@ -55,9 +56,9 @@ class YarnQueues:
             preempts = self._client.conf(_PREEMPTION)
             info = self._client.cluster_info()
         elastic = self._elastic(nodes)
-        static = [node for node in nodes if node not in elastic]
-        largest = _largest((*(resources_of(node.total) for node in static), self._shape))
-        waiting = _waiting(apps, tree, largest)
+        static = [node for node in nodes if not node.label and node not in elastic]
+        sizes = {*(resources_of(node.total) for node in static), self._shape}
+        waiting = _waiting(apps, tree, sizes)
         used = tree.use_of(DEFAULT_PARTITION)
         on_elastic = self._on_elastic(tree, used, elastic)
         return QueueFacts(
@@ -99,24 +100,17 @@ class YarnQueues:
         return room_of_yarn(amount, self._vcores_per_core)
 
 
-def _waiting(apps: Iterable[AppReport], tree: QueueTree, largest: Resources) -> dict[str, Resources]:
+def _waiting(apps: Iterable[AppReport], tree: QueueTree, sizes: Collection[Resources]) -> dict[str, Resources]:
     """Sum what waits by queue, without what no node could ever serve; an AM that waits counts too."""
     found: dict[str, Resources] = {}
     for app in apps:
         path = tree.path(app.queue)
         for request in app.resource_requests:
             size = resources_of(request.capability)
-            if request.num_containers > 0 and not request.custom_resources and size.fits_in(largest):
+            can_be_served = not request.custom_resources and any(size.fits_in(node) for node in sizes)
+            if can_be_served and request.num_containers > 0:
                 found[path] = found.get(path, NOTHING) + size * request.num_containers
     return found
-
-
-def _largest(sizes: Iterable[Resources]) -> Resources:
-    """Take the largest amount on each axis."""
-    vcores = memory = 0
-    for size in sizes:
-        vcores, memory = max(vcores, size.vcores), max(memory, size.memory_mib)
-    return Resources(vcores=vcores, memory_mib=memory)
 
 
 def _sum(amounts: Iterable[Resources]) -> Resources:
@@ -124,8 +118,8 @@ def _sum(amounts: Iterable[Resources]) -> Resources:
 
 
 def _part(amount: Resources, there: Resources, everywhere: Resources) -> Resources:
-    """Take the part of *there* that *amount* is of *everywhere*."""
+    """Take the part of *there* that *amount* is of *everywhere*; never more than it is, as both are read in turn."""
     return Resources(
-        vcores=int(Fraction(amount.vcores * there.vcores, max(1, everywhere.vcores))),
-        memory_mib=int(Fraction(amount.memory_mib * there.memory_mib, max(1, everywhere.memory_mib))),
+        vcores=min(amount.vcores, amount.vcores * there.vcores // max(1, everywhere.vcores)),
+        memory_mib=min(amount.memory_mib, amount.memory_mib * there.memory_mib // max(1, everywhere.memory_mib)),
     )

@@ -14,7 +14,7 @@ from bridge.core.resources import Room
 from bridge.core.tenants.facts import Leaf
 from bridge.core.tenants.writes import Change, Draft, InForce, Wanted
 from bridge.ports import PortError, Rejected
-from k8s_pool import FleetView, KubeAmount, KubeApi, KubeQuotas, QuotaView, tenant_loads
+from k8s_pool import FleetView, KubeAmount, KubeQuotas, QuotaView, Transport, tenant_loads
 
 CPU, MEMORY = "requests.cpu", "requests.memory"
 _NAMED = 5
@@ -28,7 +28,7 @@ class NamespaceQuotas:
     side = Side.KUBERNETES
     is_lagging = False
 
-    def __init__(self, api: KubeApi, view: Callable[[], FleetView]) -> None:
+    def __init__(self, api: Transport, view: Callable[[], FleetView]) -> None:
         self._quotas = KubeQuotas(api)
         self._view = view
         self._ours: dict[Leaf, QuotaView | None] = {}

@@ -135,6 +135,11 @@ fair_scheduler() {
   </queue>
   <queueMaxAMShareDefault>0.8</queueMaxAMShareDefault>
   <defaultQueueSchedulingPolicy>drf</defaultQueueSchedulingPolicy>
+  <!-- FairScheduler takes queue "default" for none that was named, and its own rules go on to a queue of the user's. -->
+  <queuePlacementPolicy>
+    <rule name="specified"/>
+    <rule name="default"/>
+  </queuePlacementPolicy>
 </allocations>
 ALLOCATIONS
 }

@@ -24,12 +24,12 @@ from bridge.ports import Clock, Kube, Yarn
 from k8s_pool import AlreadyExists, KubeApi, Request, connect
 from k8s_pool.replies import call, call_unless
 from tests.contract.wiring import connected
-from tests.contract.worlds import AM, LABEL, POOL, REASON
+from tests.contract.worlds import AM, LABEL, POOL, QUEUE, REASON
 
 _NAMESPACE = "tidebridge"
 _ONLINE = "default"
-_MARK = "tidebridge-contract"
-"""Of everything that is ours in the lab and not in the product's namespace."""
+MARK = "tidebridge-contract"
+"""Of everything that is the suite's in the lab and not in the product's namespace."""
 _REST_TIMEOUT_S = 10.0
 _POD = "/api/v1/namespaces/{}/pods"
 
@@ -45,10 +45,10 @@ class Lab:
         self.yarn = yarn
         self.kube = kube
         self.clock: Clock = SystemClock()
-        self._admin = admin
+        self.admin = admin
         self._folder = folder
-        self._rm = _environment("TIDEBRIDGE_LAB_RM")
-        self._shared = Path(_environment("TIDEBRIDGE_LAB_DFS")) / _MARK
+        self._rm = environment("TIDEBRIDGE_LAB_RM")
+        self._shared = Path(environment("TIDEBRIDGE_LAB_DFS")) / MARK
         self._clients: list[subprocess.Popen[bytes]] = []
         self._restarts: list[subprocess.Popen[bytes]] = []
         self._cordoned: set[str] = set()
@@ -59,14 +59,15 @@ class Lab:
 
     # --- Work
 
-    def run_work(self, containers: int, seconds: int, memory_mib: int) -> None:
+    def run_work(self, containers: int, seconds: int, memory_mib: int, queue: str = QUEUE) -> None:
         """Submit a map-only streaming job, as any user would; the shared folder stands for HDFS."""
         self._jobs += 1
         folder = self._shared / str(self._jobs)
         folder.mkdir(parents=True)
         (folder / "input").write_text("".join(f"{number}\n" for number in range(containers)), encoding="utf-8")
         settings = {
-            "mapreduce.job.name": f"{_MARK}-work",
+            "mapreduce.job.name": f"{MARK}-work",
+            "mapreduce.job.queuename": queue,
             "mapreduce.job.reduces": 0,
             "mapreduce.map.speculative": "false",
             "mapreduce.map.memory.mb": memory_mib,
@@ -82,13 +83,14 @@ class Lab:
         )
         self._clients.append(submitted)
 
-    def ask_for_am(self) -> None:
+    def ask_for_am(self, queue: str = QUEUE) -> None:
         """Submit an application over REST; nobody ever sees its AM run."""
         made = self._rest("POST", "/ws/v1/cluster/apps/new-application")
         body = {
             "application-id": made["application-id"],
-            "application-name": f"{_MARK}-am",
+            "application-name": f"{MARK}-am",
             "application-type": "CONTRACT",
+            "queue": queue,
             "am-container-spec": {"commands": {"command": "sleep 60"}},
             "resource": {"memory": AM.memory_mib, "vCores": AM.vcores},
             "max-app-attempts": 1,
@@ -110,7 +112,7 @@ class Lab:
     def set_online(self, *requests: Room) -> None:
         self._delete_marked()
         for number, room in enumerate(requests):
-            self._post(_POD.format(_ONLINE), _online_pod(f"{_MARK}-{number}", room))
+            self._post(_POD.format(_ONLINE), _online_pod(f"{MARK}-{number}", room))
 
     def copy_by_hand(self, pod: str, name: str) -> None:
         found = self._call("GET", f"{_POD.format(_NAMESPACE)}/{pod}")
@@ -125,7 +127,7 @@ class Lab:
         self._cordoned.add(node)
         path = f"/api/v1/nodes/{node}"
         patch = {"spec": {"unschedulable": is_cordoned or None}}
-        call(self._admin, Request(method="PATCH", path=path, body=patch, content_type="application/merge-patch+json"))
+        call(self.admin, Request(method="PATCH", path=path, body=patch, content_type="application/merge-patch+json"))
 
     def told(self) -> Collection[tuple[str, str]]:
         said = (event for event in self._events() if event["involvedObject"]["kind"] == "Namespace")
@@ -160,37 +162,37 @@ class Lab:
         for event in self._events():
             if event["source"].get("component") == "tidebridge" and event["reason"] == REASON:
                 path = f"/api/v1/namespaces/{_NAMESPACE}/events/{event['metadata']['name']}"
-                call_unless(self._admin, Request(method="DELETE", path=path), (404,))
+                call_unless(self.admin, Request(method="DELETE", path=path), (404,))
 
     def _events(self) -> list[dict[str, Any]]:
         return list(self._call("GET", f"/api/v1/namespaces/{_NAMESPACE}/events")["items"])
 
     def _apps(self) -> list[str]:
         listed = self._rest("GET", "/ws/v1/cluster/apps?states=NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING")["apps"]
-        return [app["id"] for app in listed.get("app", ()) if app["name"].startswith(_MARK)]
+        return [app["id"] for app in listed.get("app", ()) if app["name"].startswith(MARK)]
 
     def _delete_marked(self) -> None:
-        for pod in self._pods(_ONLINE, f"app={_MARK}"):
+        for pod in self._pods(_ONLINE, f"app={MARK}"):
             self._delete(_ONLINE, pod)
 
     # --- Calls
 
     def _pods(self, namespace: str, selector: str) -> list[str]:
         request = Request(method="GET", path=_POD.format(namespace), query=(("labelSelector", selector),))
-        return [pod["metadata"]["name"] for pod in call(self._admin, request)["items"]]
+        return [pod["metadata"]["name"] for pod in call(self.admin, request)["items"]]
 
     def _delete(self, namespace: str, pod: str) -> None:
         path = f"{_POD.format(namespace)}/{pod}"
-        call_unless(self._admin, Request(method="DELETE", path=path, body={"gracePeriodSeconds": 0}), (404,))
-        while call_unless(self._admin, Request(method="GET", path=path), (404,)) is not None:
+        call_unless(self.admin, Request(method="DELETE", path=path, body={"gracePeriodSeconds": 0}), (404,))
+        while call_unless(self.admin, Request(method="GET", path=path), (404,)) is not None:
             self.pass_time(0.1)
 
     def _post(self, path: str, body: dict[str, Any]) -> None:
         with suppress(AlreadyExists):
-            call(self._admin, Request(method="POST", path=path, body=body))
+            call(self.admin, Request(method="POST", path=path, body=body))
 
     def _call(self, method: str, path: str) -> dict[str, Any]:
-        return call(self._admin, Request(method=method, path=path))
+        return call(self.admin, Request(method=method, path=path))
 
     def _rest(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         reply = requests.request(
@@ -205,7 +207,7 @@ class Lab:
 
 
 def _java(name: str) -> tuple[str, ...]:
-    home, hadoop, conf = map(_environment, ("JAVA_HOME", "HADOOP_HOME", "HADOOP_CONF_DIR"))
+    home, hadoop, conf = map(environment, ("JAVA_HOME", "HADOOP_HOME", "HADOOP_CONF_DIR"))
     options = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
     opens = "--add-opens=java.base/java.lang=ALL-UNNAMED"
     return (
@@ -225,7 +227,7 @@ def _online_pod(name: str, room: Room) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": _MARK}},
+        "metadata": {"name": name, "labels": {"app": MARK}},
         "spec": {
             "automountServiceAccountToken": False,
             "containers": [{"name": "online", **image, "resources": {"requests": requests}}],
@@ -245,7 +247,8 @@ def _says(pid: int, word: bytes) -> bool:
     return words[0].endswith(b"java") and word in words
 
 
-def _environment(name: str) -> str:
+def environment(name: str) -> str:
+    """Return a variable that `lab/enter` sets."""
     if name not in os.environ:
         raise LabMissing(f"{name} isn't set: bring the lab up (make lab-up) and enter it (lab/enter), or run make e2e")
     return os.environ[name]
@@ -262,11 +265,11 @@ def _is_in(pid: int, uid: str) -> bool:
 @contextmanager
 def connected_to_lab(folder: Path) -> Iterator[Lab]:
     """Connect the product to the lab's systems; fail where there is no lab."""
-    rm = _environment("TIDEBRIDGE_LAB_RM")
+    rm = environment("TIDEBRIDGE_LAB_RM")
     kubeconfig, template = (
-        Path(_environment(name)) for name in ("TIDEBRIDGE_LAB_KUBECONFIG", "TIDEBRIDGE_LAB_POD_TEMPLATE")
+        Path(environment(name)) for name in ("TIDEBRIDGE_LAB_KUBECONFIG", "TIDEBRIDGE_LAB_POD_TEMPLATE")
     )
     with ExitStack() as stack:
-        admin = stack.enter_context(closing(connect(kubeconfig=Path(_environment("KUBECONFIG")))))
+        admin = stack.enter_context(closing(connect(kubeconfig=Path(environment("KUBECONFIG")))))
         pool = stack.enter_context(connected(folder, rm=rm, kubeconfig=kubeconfig, template=template))
         yield Lab(pool.yarn, pool.kube, admin, folder)

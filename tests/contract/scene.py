@@ -19,11 +19,11 @@ from bridge.core.snapshot import (
     Lender,
     PodPhase,
     Promise,
-    WaitingContainers,
     YarnFacts,
     YarnNode,
     YarnNodeState,
 )
+from bridge.core.waiting import WaitingContainers
 from bridge.ports import Unavailable
 from tests.contract.worlds import LABEL, MINIMUM, POOL, SHAPE, World, wait_until
 

@@ -13,10 +13,10 @@ from bridge import packaged
 from bridge.core.resources import Resources, Room
 from bridge.core.snapshot import ElasticPod
 from bridge.ports import Clock, Kube, Yarn
-from bridge.sim import Job, SimConfig, SimKube, SimWorld, SimYarn, Stage, serve
+from bridge.sim import Job, QueueConfig, SimConfig, SimKube, SimWorld, SimYarn, Stage, serve
 from bridge.sim.pods import PodOrder
 from tests.contract.wiring import SETTLE_S, connected
-from tests.contract.worlds import AM, EXPIRY, MINIMUM, POOL, STATIC
+from tests.contract.worlds import AM, EXPIRY, MINIMUM, POOL, QUEUE, STATIC
 
 _NAMESPACE = "tidebridge"
 _LENDER = Room(cpu_millicores=2000, memory_mib=24_000)
@@ -40,16 +40,16 @@ class SimulatedWorld:
     def clean(self) -> None:
         """Do nothing: this world was made for one run."""
 
-    def run_work(self, containers: int, seconds: int, memory_mib: int) -> None:
+    def run_work(self, containers: int, seconds: int, memory_mib: int, queue: str = QUEUE) -> None:
         size = Resources(vcores=1, memory_mib=memory_mib)
-        self._submit(Stage(tasks=containers, task_s=seconds, size=size))
+        self._submit(Stage(tasks=containers, task_s=seconds, size=size), queue)
 
-    def ask_for_am(self) -> None:
-        self._submit(Stage(tasks=1, task_s=1, size=AM))
+    def ask_for_am(self, queue: str = QUEUE) -> None:
+        self._submit(Stage(tasks=1, task_s=1, size=AM), queue)
 
-    def _submit(self, stage: Stage) -> None:
+    def _submit(self, stage: Stage, queue: str) -> None:
         self._jobs += 1
-        self._world.submit(Job(id=f"contract-{self._jobs}", stages=(stage,)))
+        self._world.submit(Job(id=f"contract-{self._jobs}", stages=(stage,), queue=queue))
 
     def restart_rm(self) -> None:
         self._world.restart_rm()
@@ -81,7 +81,8 @@ class SimulatedWorld:
         return [(reason, message) for _, reason, message in self._world.kube.events]
 
 
-def _new_world() -> SimWorld:
+def new_world() -> SimWorld:
+    """Make the world before anybody is on it."""
     config = SimConfig(
         lenders=2,
         lender_size=_LENDER,
@@ -89,6 +90,7 @@ def _new_world() -> SimWorld:
         static_size=STATIC,
         minimum=MINIMUM,
         am_size=AM,
+        queues=(QueueConfig(name="ads", capacity_ratio=0.5), QueueConfig(name=QUEUE, capacity_ratio=0.5)),
         expiry_s=int(EXPIRY.total_seconds()),
     )
     return SimWorld(config)
@@ -97,7 +99,7 @@ def _new_world() -> SimWorld:
 @contextmanager
 def direct() -> Iterator[SimulatedWorld]:
     """Make a world whose ports are the simulation's own."""
-    world = _new_world()
+    world = new_world()
     yarn = SimYarn(world, settling=timedelta(seconds=SETTLE_S))
     yield SimulatedWorld(world, yarn, SimKube(world, POOL), world.pass_time)
 
@@ -105,7 +107,7 @@ def direct() -> Iterator[SimulatedWorld]:
 @contextmanager
 def over_http(folder: Path) -> Iterator[SimulatedWorld]:
     """Make a world whose ports are the real adapters and clients, talking to the served simulation."""
-    world = _new_world()
+    world = new_world()
     kubeconfig = folder / "kubeconfig"
     template = packaged.path("config/nodemanager-pod.yaml")
     with serve(world) as served:

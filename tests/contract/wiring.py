@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
-from bridge.app import running
+from bridge.app import App, running
 from bridge.controller.pool import Pool
 from bridge.ports import Clock
 from bridge.settings import parse
@@ -14,11 +15,29 @@ from bridge.store import upgrade
 from tests.contract.worlds import LABEL, POOL, SHAPE
 
 SETTLE_S = 8.0
+VCORES_PER_CORE = SHAPE.yarn.vcores * 5.0
 
 
 @contextmanager
 def connected(folder: Path, *, rm: str, kubeconfig: Path, template: Path, clock: Clock | None = None) -> Iterator[Pool]:
     """Connect one pool to a ResourceManager and an API server; each look at Kubernetes reads its lists."""
+    with opened(folder, rm=rm, kubeconfig=kubeconfig, template=template, clock=clock) as app:
+        (pool,) = app.pools
+        assert pool.policy.shape == SHAPE
+        yield pool
+
+
+@contextmanager
+def opened(
+    folder: Path,
+    *,
+    rm: str,
+    kubeconfig: Path,
+    template: Path,
+    clock: Clock | None = None,
+    sections: Mapping[str, object] = MappingProxyType({}),
+) -> Iterator[App]:
+    """Build what the settings of one pool, and *sections* besides, say."""
     vcores, memory_mib = SHAPE.yarn.vcores, SHAPE.yarn.memory_mib
     pool = {
         "cluster": "main",
@@ -32,16 +51,15 @@ def connected(folder: Path, *, rm: str, kubeconfig: Path, template: Path, clock:
         },
         "pod_template": str(template),
     }
-    cluster = {"resourcemanagers": [rm], "vcores_per_core": vcores * 5.0, "settle_s": SETTLE_S}
+    cluster = {"resourcemanagers": [rm], "vcores_per_core": VCORES_PER_CORE, "settle_s": SETTLE_S}
     url = f"sqlite:///{folder / 'contract.db'}"
     values = {
         "store": {"url": url},
         "yarn": {"clusters": {"main": cluster}},
         "kubernetes": {"kubeconfig": str(kubeconfig)},
         "pools": {POOL: pool},
+        **sections,
     }
     upgrade(url)
     with running(parse(values, file=folder / "tidebridge.yaml"), follow=False, clock=clock) as app:
-        (built,) = app.pools
-        assert built.policy.shape == SHAPE
-        yield built
+        yield app

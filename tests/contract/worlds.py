@@ -26,6 +26,8 @@ STATIC = Resources(vcores=4, memory_mib=2048)
 MINIMUM = Resources(vcores=1, memory_mib=128)
 AM = Resources(vcores=1, memory_mib=1024)
 """With one task it fills the static node."""
+QUEUE = "default"
+"""One of the two queues; the other is ``ads``, and each may grow to all there is."""
 EXPIRY = timedelta(seconds=20)
 """How long the ResourceManager believes in a silent NodeManager."""
 
@@ -60,11 +62,11 @@ class World(Protocol):
 
     # --- YARN
 
-    def run_work(self, containers: int, seconds: int, memory_mib: int) -> None:
+    def run_work(self, containers: int, seconds: int, memory_mib: int, queue: str = QUEUE) -> None:
         """Submit a job whose tasks take one vcore and wait; a task that is lost is asked for again."""
         ...
 
-    def ask_for_am(self) -> None:
+    def ask_for_am(self, queue: str = QUEUE) -> None:
         """Submit an application; all that it asks for is its AM."""
         ...
 

@@ -36,7 +36,7 @@ def next_night(*, ahead: timedelta, length: timedelta, lead: timedelta) -> Night
     return Night(opens=opens, back_by=opens + length, lead=lead)
 
 
-def configuration(night: Night, vcores: int) -> str:
+def configuration(night: Night, vcores: int, *, placement: str = "kind: spill, label: k8s") -> str:
     """Write the settings file of the stories, for elastic nodes of *vcores*."""
     return f"""
 store: {{url: "sqlite:///tidebridge.db"}}
@@ -49,7 +49,7 @@ kubernetes: {{kubeconfig: "{environment("TIDEBRIDGE_LAB_KUBECONFIG")}", namespac
 pools:
   night:
     cluster: lab
-    placement: {{kind: spill, label: k8s}}
+    placement: {{{placement}}}
     lenders: {{node_selector: {{lend: "true"}}, margin_ratio: 0.0}}
     shape: {{vcores: {vcores}, memory_mib: {vcores * 512}, overhead_millicores: 100, overhead_mib: 1024}}
     pod_template: "{environment("TIDEBRIDGE_LAB_POD_TEMPLATE")}"
