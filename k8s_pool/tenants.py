@@ -41,6 +41,8 @@ class TenantLoad:
     """Requests of the pods that have a node."""
     pending: KubeAmount
     """Requests of the pods that have none yet."""
+    leaving: KubeAmount
+    """Of `bound`: requests of the pods that were asked to end and haven't yet."""
     held_back: tuple[HeldBack, ...]
     without_requests: tuple[str, ...]
     """Pods that name no request for CPU or for memory: a quota that bounds these refuses their like."""
@@ -77,12 +79,17 @@ def _load(namespace: str, load: NamespaceLoad, pods: Sequence[PodView], held_bac
         namespace=namespace,
         bound=load.bound,
         pending=load.pending,
+        leaving=sum((pod.requests for pod in pods if _is_leaving(pod)), ZERO),
         held_back=held_back,
         without_requests=tuple(pod.name for pod in pods if pod.unset_requests and not pod.is_elastic),
         candidates=tuple(
             _candidate(pod, pod.node) for pod in pods if pod.node is not None and pod.deleting_since is None
         ),
     )
+
+
+def _is_leaving(pod: PodView) -> bool:
+    return pod.node is not None and pod.deleting_since is not None and not pod.is_elastic
 
 
 def _candidate(pod: PodView, node: str) -> EvictionCandidate:

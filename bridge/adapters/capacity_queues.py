@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from bridge.adapters.convert import room_of_yarn, vcores_of
@@ -29,6 +30,7 @@ from yarn_client import (
     percentages,
     problems,
 )
+from yarn_client.values import CustomResources
 
 _PREFIX = "yarn.scheduler.capacity."
 _CAPACITY, _MAXIMUM = "capacity", "maximum-capacity"
@@ -145,13 +147,17 @@ class CapacityQueues:
         """Give each set of siblings that leads to a wanted queue, with the sums of what is below each."""
         wanted = {entry.leaf.name: entry for entry in leaves}
         amounts = {path: amount(entry) for path, entry in wanted.items()}
-        whole = added(amounts.values())
+        whole, sums = added(amounts.values()), _sums(amounts)
         for parent, children in self._children(frozenset(wanted)).items():
             yield _Family(
                 parent=parent,
                 children=children,
-                amounts={child: _below(child, amounts) for child in children},
-                ceilings={child: wanted[child].ceiling or whole for child in children if child in wanted},
+                amounts={child: sums.get(child, NO_ROOM) for child in children},
+                ceilings={
+                    child: ceiling
+                    for child in children
+                    if child in wanted and (ceiling := wanted[child].ceiling) is not None
+                },
                 whole=whole,
                 dominant=leaves[0].dominant,
                 mode=self._mode(children, partition),
@@ -185,7 +191,10 @@ class CapacityQueues:
         """Write a family's capacities in its mode."""
         parts = [family.dominant.of(family.amounts[child]) for child in family.children]
         if family.mode is CapacityMode.ABSOLUTE:
-            capacities = self._absolutes([family.amounts[child] for child in family.children])
+            capacities = self._absolutes(
+                [family.amounts[child] for child in family.children],
+                [self._others(child, _in_label(partition, _CAPACITY)) for child in family.children],
+            )
         elif family.mode is CapacityMode.UNKNOWN or not any(parts):
             return {}
         elif family.mode is CapacityMode.WEIGHT:
@@ -197,27 +206,41 @@ class CapacityQueues:
             for child, capacity in zip(family.children, capacities, strict=True)
         }
         for child in family.ceilings.keys() if not partition else ():
-            written[child][_MAXIMUM] = self._maximum(family, child)
+            written[child][_MAXIMUM] = self._maximum(family, child, written[child][_CAPACITY])
         if partition and family.parent == _ROOT:
             written[_ROOT] = {_in_label(partition, _CAPACITY): _WHOLE}
         return written
 
-    def _maximum(self, family: _Family, child: str) -> str:
-        """Write to what a queue may grow by itself."""
+    def _maximum(self, family: _Family, child: str, capacity: str) -> str:
+        """Write to what a queue may grow by itself.
+
+        A percentage is of the parent's maximum, which is all there is; below the capacity's own figure, which is of the
+        parent's capacity, it isn't taken.
+        """
         ceiling = family.ceilings[child]
         if family.mode is CapacityMode.ABSOLUTE:
-            return self._absolutes([ceiling])[0]
+            return self._absolutes([ceiling], [self._others(child, _MAXIMUM)])[0]
         whole, most = family.dominant.of(family.whole), family.dominant.of(ceiling)
         if most >= whole:
             return _WHOLE
-        return percentages([most, whole - most])[0]
+        maximum = percentages([most, whole - most])[0]
+        is_percentage = family.mode is CapacityMode.PERCENTAGE
+        return capacity if is_percentage and Decimal(capacity) > Decimal(maximum) else maximum
 
-    def _absolutes(self, amounts: Sequence[Room]) -> tuple[str, ...]:
+    def _others(self, path: str, key: str) -> CustomResources:
+        """Return the amounts beside CPU and memory that a value has now: they are the administrator's."""
+        try:
+            found = parse_capacity(self._conf.get(f"{_PREFIX}{path}.{key}", ""))
+        except ValueError:
+            return ()
+        return found.others if isinstance(found, Absolute) else ()
+
+    def _absolutes(self, amounts: Sequence[Room], others: Sequence[CustomResources]) -> tuple[str, ...]:
         """Write amounts; vcores are whole, and their sum is what it was, rounded down."""
         vcores = _apportioned([vcores_of(amount.cpu_millicores, self._vcores_per_core) for amount in amounts])
         return tuple(
-            str(Absolute(amount=YarnResource(vcores=count, memory_mib=amount.memory_mib)))
-            for count, amount in zip(vcores, amounts, strict=True)
+            str(Absolute(amount=YarnResource(vcores=count, memory_mib=amount.memory_mib), others=beside))
+            for count, amount, beside in zip(vcores, amounts, others, strict=True)
         )
 
     def _notes(self, family: _Family, partition: str) -> Iterator[str]:
@@ -253,11 +276,15 @@ def _in_label(partition: str, key: str) -> str:
     return f"accessible-node-labels.{partition}.{key}" if partition else key
 
 
-def _below(path: str, amounts: Mapping[str, Room]) -> Room:
-    """Sum what is wanted for a queue, or for those below it."""
-    if path in amounts:
-        return amounts[path]
-    return added(amount for other, amount in amounts.items() if other.startswith(f"{path}."))
+def _sums(amounts: Mapping[str, Room]) -> dict[str, Room]:
+    """Sum what is wanted for each queue, and for all that are above it."""
+    found: dict[str, Room] = {}
+    for path, amount in amounts.items():
+        above = path
+        while above:
+            found[above] = found.get(above, NO_ROOM) + amount
+            above = above.rpartition(".")[0]
+    return found
 
 
 def _apportioned(parts: Sequence[Fraction]) -> list[int]:

@@ -58,6 +58,7 @@ def _use(load: TenantLoad, trouble: str | None) -> NamespaceUse:
         used=room_of(load.bound),
         waiting=room_of(load.pending),
         held_back=room_of(load.held_back_requests),
+        leaving=room_of(load.leaving),
         pods=tuple(found for one in load.candidates if (found := _pod(one)) is not None),
         without_requests=load.without_requests,
         trouble=trouble,

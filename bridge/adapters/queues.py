@@ -56,7 +56,8 @@ class YarnQueues:
             preempts = self._client.conf(_PREEMPTION)
             info = self._client.cluster_info()
         elastic = self._elastic(nodes)
-        static = [node for node in nodes if not node.label and node not in elastic]
+        lent = {node.node_id for node in elastic}
+        static = [node for node in nodes if not node.label and node.node_id not in lent]
         sizes = {*(resources_of(node.total) for node in static), self._shape}
         waiting = _waiting(apps, tree, sizes)
         used = tree.use_of(DEFAULT_PARTITION)

@@ -21,7 +21,7 @@ from bridge.cli.durations import Duration
 from bridge.cli.shares import shares
 from bridge.controller import views
 from bridge.controller.loop import Loop
-from bridge.controller.pool import Pool
+from bridge.controller.pool import Mode, Pool
 from bridge.controller.rebalance import ROUNDS
 from bridge.controller.rebalance import rebalance as run_round
 from bridge.controller.record import Planned
@@ -241,7 +241,8 @@ def rebalance(path: Path, as_json: bool, is_now: bool, take_over: bool) -> None:
         else:
             planned = plan_round(built.sharing, take_over=take_over)
             sections = round_sections(planned, ())
-    show_round.rounds(sections, mode=built.sharing.mode, is_done=is_now, as_json=as_json)
+    is_done = is_now and built.sharing.mode is Mode.ENFORCE
+    show_round.rounds(sections, mode=built.sharing.mode, is_done=is_done, as_json=as_json)
     if planned.gaps or any(entry["error"] is not None for entry in sections["done"]):
         raise click.exceptions.Exit(REFUSED)
 

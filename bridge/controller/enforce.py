@@ -69,10 +69,12 @@ def enforce(planned: PlannedRound, sharing: Sharing) -> Enforced:
     """Journal a round's promises, write its drafts, read back, and evict what is to go."""
     if isinstance(planned.facts.told, Gap):
         return Enforced(drafts=tuple(_all(planned, Written.NOT_JOURNALED, "the journal can't be read")))
-    promises = {entry.leaf: entry for entry in _promises(planned, sharing)}
+    promises = {plan.leaf: plan.now for plan in planned.plan.leaves if plan.now is not None}
+    new = {entry.leaf: entry for entry in _promises(planned, sharing)}
+    promises |= new
     try:
         sharing.shares.tell(
-            *promises.values(), at=planned.facts.at, ledger=_booked(planned.facts.ledger, planned.plan.ledger)
+            *new.values(), at=planned.facts.at, ledger=_booked(planned.facts.ledger, planned.plan.ledger)
         )
     except JournalUnavailable as error:
         return Enforced(drafts=tuple(_all(planned, Written.NOT_JOURNALED, str(error))))
@@ -118,7 +120,9 @@ def _promises(planned: PlannedRound, sharing: Sharing) -> Iterator[Told]:
         if plan.leaf in left_alone:
             continue
         is_written = plan.leaf.side is Side.KUBERNETES and sharing.binds_namespaces
-        yield next_told(planned.facts, plan, after.get(plan.leaf, {}), may_lag=is_written)
+        promise = next_told(planned.facts, plan, after.get(plan.leaf), may_lag=is_written)
+        if promise != plan.now:
+            yield promise
 
 
 def _settings_after(planned: PlannedRound) -> Mapping[Leaf, Settings]:
@@ -172,13 +176,12 @@ def _confirm(planned: PlannedRound, sharing: Sharing, promises: Mapping[Leaf, To
         in_force = _read_back(entry)
         if in_force is None:
             continue
-        taken |= _taken(in_force, promises, plans)
+        taken |= _taken(planned, in_force, promises, plans)
         unequal += mismatches(_amounts(entry), in_force, _least(planned, entry))
-    ledger = _obeyed(planned, sharing, taken)
-    if taken or ledger is not None:
+    news = [promise for leaf, promise in taken.items() if promise != promises[leaf]]
+    if news:
         try:
-            booked = _booked(planned.plan.ledger, ledger)
-            sharing.shares.tell(*taken.values(), at=planned.facts.at, ledger=booked)
+            sharing.shares.tell(*news, at=planned.facts.at)
         except JournalUnavailable as error:
             log.warning("share.unconfirmed error=%r", str(error))
     return tuple(unequal)
@@ -194,12 +197,15 @@ def _read_back(entry: Enforcing) -> InForce | None:
         return None
 
 
-def _taken(in_force: InForce, promises: Mapping[Leaf, Told], plans: Mapping[Leaf, LeafPlan]) -> Mapping[Leaf, Told]:
+def _taken(
+    planned: PlannedRound, in_force: InForce, promises: Mapping[Leaf, Told], plans: Mapping[Leaf, LeafPlan]
+) -> Mapping[Leaf, Told]:
     """Find the promises whose settings are in force as they were intended."""
+    left_alone = {entry.leaf for enforcing in planned.enforcing for entry in enforcing.foreign}
     return {
         leaf: confirmed(promises[leaf], plans[leaf])
         for leaf, settings in in_force.settings.items()
-        if leaf in promises and dict(settings) == dict(promises[leaf].intended)
+        if leaf in promises and leaf not in left_alone and dict(settings) == dict(promises[leaf].intended)
     }
 
 
@@ -216,18 +222,6 @@ def _least(planned: PlannedRound, entry: Enforcing) -> Room:
     if entry.enforcer.side is Side.YARN and isinstance(queues, QueueFacts):
         return queues.minimum
     return NO_ROOM
-
-
-def _obeyed(planned: PlannedRound, sharing: Sharing, taken: Mapping[Leaf, Told]) -> Ledger | None:
-    """Note in the ledger that the namespaces' numbers are in force, once all of them are."""
-    ledger = planned.plan.ledger
-    if ledger is None:
-        return None
-    namespaces = {plan.leaf for plan in planned.plan.leaves if plan.leaf.side is Side.KUBERNETES}
-    if sharing.binds_namespaces and not namespaces <= taken.keys():
-        return None
-    account = ledger.account_by_side[Side.KUBERNETES]
-    return ledger.seen(Side.KUBERNETES, account.used, account.told[-1].version)
 
 
 def _evict(eviction: Eviction, sharing: Sharing) -> EvictionOutcome:

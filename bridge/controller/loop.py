@@ -105,6 +105,8 @@ class Loop:
     def _look_after(self, scheduler: BackgroundScheduler) -> None:
         """Do once a day what needs no tick."""
         self._plan_edges(scheduler)
+        if self._rebalancing is not None:
+            self._rebalancing.prune(self._keep)
         for pool in self._pools:
             try:
                 pool.journal.prune(pool.clock.now() - self._keep)

@@ -133,6 +133,13 @@ class Rounds:
         """Say whether a round before its time would do something that the last one didn't try in vain."""
         return has_moved(planned.facts, planned.plan.division) or bool(_writes(planned) - self._tried)
 
+    def prune(self, keep: timedelta) -> None:
+        """Forget what is older than *keep*."""
+        try:
+            self._sharing.shares.prune(self._sharing.pool.clock.now() - keep)
+        except PortError as error:
+            log.warning("prune.failed error=%r", str(error))
+
 
 def _writes(planned: PlannedRound) -> frozenset[tuple[str, ...]]:
     """Name everything that a round would tell or write."""
@@ -168,6 +175,10 @@ class Rebalancing:
     def stop(self) -> None:
         """End after the round that is under way."""
         self._stop.set()
+
+    def prune(self, keep: timedelta) -> None:
+        """Forget what is older than *keep*."""
+        self._rounds.prune(keep)
 
     def _look(self) -> None:
         """Look once; the one place that catches everything: a fault is written down, the next look is fresh."""

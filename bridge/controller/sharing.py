@@ -11,6 +11,7 @@ from bridge.controller.pool import Mode, Pool
 from bridge.core.entitlement import Entitlement
 from bridge.core.ledger import Ledger, Side
 from bridge.core.reasons import Gap
+from bridge.core.resources import NO_ROOM
 from bridge.core.tenants.facts import Leaf, NamespaceUse, QueueFacts, RoundFacts, RoundMemory, Told
 from bridge.core.tenants.lendable import lendable
 from bridge.core.tenants.policy import SharePolicy
@@ -121,13 +122,13 @@ def _facts(sharing: Sharing, gaps: dict[str, str]) -> RoundFacts:
     journal = _read("journal", lambda: _remembered(sharing), gaps)
     allowed = allowance(pool.windows(at), at, pool.policy.notice)
     told, ledger, memory, obeyed = journal if not isinstance(journal, Gap) else (journal, None, RoundMemory(), 0)
-    is_settling = isinstance(queues, QueueFacts) and queues.is_settling
-    if is_settling:
-        gaps["yarn"] = "the ResourceManager started a moment ago; its lists may be half full"
+    trouble = _trouble(queues, told)
+    if trouble is not None:
+        gaps["yarn"] = trouble
     return RoundFacts(
         at=at,
         policy=policy,
-        queues=Gap.STALE if is_settling else queues,
+        queues=queues if trouble is None else Gap.STALE,
         namespaces=namespaces,
         lendable=kube if isinstance(kube, Gap) else lendable(kube, pool.policy, allowed),
         told=told,
@@ -135,6 +136,18 @@ def _facts(sharing: Sharing, gaps: dict[str, str]) -> RoundFacts:
         obeyed_by_yarn=obeyed,
         memory=memory,
     )
+
+
+def _trouble(queues: QueueFacts | Gap, told: tuple[Told, ...] | Gap) -> str | None:
+    """Say why YARN's answer isn't to be believed: it began a moment ago, or all its own nodes are gone at once."""
+    if isinstance(queues, Gap):
+        return None
+    if queues.is_settling:
+        return "the ResourceManager started a moment ago; its lists may be half full"
+    had_nodes = not isinstance(told, Gap) and any(entry.static != NO_ROOM for entry in told)
+    if had_nodes and queues.static == NO_ROOM:
+        return "no static node serves, and some did before; queues keep what they have"
+    return None
 
 
 def _remembered(sharing: Sharing) -> tuple[tuple[Told, ...], Ledger | None, RoundMemory, int]:

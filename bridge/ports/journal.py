@@ -99,3 +99,7 @@ class ShareJournal(Protocol):
     def remember(self, memory: RoundMemory) -> None:
         """Keep what the next round must know."""
         ...
+
+    def prune(self, before: datetime) -> None:
+        """Forget changes from before the instant, but for each leaf's last."""
+        ...

@@ -379,6 +379,16 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_own_namespace(self) -> Settings:
+        for tenant in self.tenants:
+            if self.kubernetes.namespace in tenant.namespaces:
+                raise refusal(
+                    f"gives tenant {tenant.name} the namespace {self.kubernetes.namespace}, where elastic pods live",
+                    "give the tenant a namespace of its own",
+                )
+        return self
+
+    @model_validator(mode="after")
     def _check_entitled(self) -> Settings:
         for name, pool in self.pools.items():
             is_served = name == self.rebalanced_pool and Adapter.YARN_CAPACITY in self.rebalance.adapters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from bridge.core.ledger import Ledger, Side
@@ -77,11 +77,10 @@ class SqlShares:
 
     def prune(self, before: datetime) -> None:
         """Forget changes from before the instant, but for each leaf's last."""
-        newest = select(ToldHistoryRow.side, ToldHistoryRow.name, ToldHistoryRow.number).order_by(ToldHistoryRow.number)
+        last = select(func.max(ToldHistoryRow.number)).group_by(ToldHistoryRow.side, ToldHistoryRow.name)
+        old = delete(ToldHistoryRow).where(ToldHistoryRow.at < before, ToldHistoryRow.number.not_in(last))
         with self._database.writing() as session:
-            last = {(side, name): number for side, name, number in session.execute(newest)}
-            old = delete(ToldHistoryRow).where(ToldHistoryRow.at < before)
-            session.execute(old.where(ToldHistoryRow.number.not_in(last.values())))
+            session.execute(old.execution_options(synchronize_session=False))
 
 
 def _book(session: Session, ledger: Booked) -> None:

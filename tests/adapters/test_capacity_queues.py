@@ -84,7 +84,7 @@ def test_amounts_carry_both_resources() -> None:
     )
     assert written(draft) == {
         "root.ads": {"capacity": "[memory=6000,vcores=4]", "maximum-capacity": "[memory=8192,vcores=32]"},
-        "root.etl": {"capacity": "[memory=2192,vcores=12]", "maximum-capacity": "[memory=8192,vcores=16]"},
+        "root.etl": {"capacity": "[memory=2192,vcores=12]"},
     }
     assert (draft.notes, draft.problems, draft.token) == ((), (), "2")
 
@@ -180,8 +180,31 @@ def test_a_maximum_in_percent_is_a_part_of_the_whole() -> None:
 
 
 def test_what_is_known_to_be_wrong_is_a_problem_of_the_draft() -> None:
-    draft = drafted(both("50"), wanted("root.ads", CORES * 3, ceiling=CORES), wanted("root.etl", CORES))
-    assert draft.problems == ("root.ads: maximum-capacity 25 is below capacity 75",)
+    values = both("50", **{"root.ads.maximum-capacity": "60"})
+    draft = drafted(values, wanted("root.ads", CORES * 3), wanted("root.etl", CORES))
+    assert draft.problems == ("root.ads: maximum-capacity 60 is below capacity 75",)
+
+
+def test_a_nested_queues_maximum_is_never_below_its_part_of_its_parent() -> None:
+    nested = {
+        "root.queues": "org,etl",
+        "root.org.queues": "ads,video",
+        **{f"root.{path}.capacity": "50" for path in ("org", "etl", "org.ads", "org.video")},
+    }
+    leaves = (
+        wanted("root.org.ads", CORES * 3, ceiling=CORES * 4),
+        wanted("root.org.video", CORES),
+        wanted("root.etl", CORES * 12),
+    )
+    draft = drafted(nested, *leaves)
+    assert written(draft)["root.org.ads"] == {"capacity": "75", "maximum-capacity": "75"}
+    assert draft.problems == ()
+
+
+def test_other_resources_of_an_amount_are_the_administrators() -> None:
+    values = both("[memory=1024,vcores=4,yarn.io/gpu=2]")
+    draft = drafted(values, wanted("root.ads", CORES * 3), wanted("root.etl", CORES))
+    assert written(draft)["root.ads"]["capacity"] == "[memory=3072,vcores=12,yarn.io/gpu=2]"
 
 
 # --- Placement "entitled": a label's capacities too
@@ -195,12 +218,11 @@ def test_a_labels_capacities_are_divided_by_what_each_queue_has_of_elastic_nodes
     found = written(drafted(both("50"), *leaves, label="k8s"))
     key = "accessible-node-labels.k8s.capacity"
     assert {path: values[key] for path, values in found.items()} == {"root": "100", "root.ads": "75", "root.etl": "25"}
-    assert "accessible-node-labels.k8s.capacity" not in str(written(drafted(both("50"), *leaves)))
+    assert drafts(both("50"), *leaves) == ()
 
 
 def test_while_nothing_is_lent_a_labels_capacities_stay_as_they_are() -> None:
-    found = written(drafted(both("50"), wanted("root.ads", CORES), wanted("root.etl", CORES), label="k8s"))
-    assert found == {path: {"maximum-capacity": "100"} for path in ("root.ads", "root.etl")}
+    assert drafts(both("50"), wanted("root.ads", CORES), wanted("root.etl", CORES), label="k8s") == ()
 
 
 def test_only_our_keys_are_read_a_labels_where_it_is_divided() -> None:

@@ -282,6 +282,10 @@ class _Shares:
             for leaf in leaves:
                 self.world.told.pop(leaf, None)
 
+    def prune(self, before: datetime) -> None:
+        with self.world.call("prune"):
+            pass
+
     def memory(self) -> RoundMemory:
         with self.world.call("round memory"):
             return self.world.memory

@@ -13,6 +13,7 @@ from bridge.controller.enforce import Written, enforce
 from bridge.controller.pool import Mode
 from bridge.controller.rebalance import ROUNDS, Rounds
 from bridge.controller.sharing import plan_round
+from bridge.core.ledger import Side
 from bridge.core.tenants.policy import Tenant
 from bridge.ports import JournalUnavailable, Rejected, Unavailable
 from tests.controller.sharing_world import LENDABLE, SharingWorld, fits
@@ -101,6 +102,41 @@ def test_a_system_that_refuses_leaves_the_other_alone_and_is_quoted() -> None:
     assert queue_leaf("root.ads") not in world.settings
     errors = {outcome.error for enforced in rounded.enforced for outcome in enforced.drafts} - {None}
     assert errors == {"Failed to re-init queues"}
+
+
+def test_a_namespace_that_refuses_its_quota_keeps_nothing_from_the_others() -> None:
+    world = lent_to_etl()
+    world.wants = {"ads-batch": 8, "etl": 12}
+    for _ in range(3):
+        world.round()
+    world.wants["ads-batch"] = world.uses["ads-batch"] = 0
+    world.queue_wants["root.ads"] = 40
+    world.before = _fault("write", Rejected("no"), of="namespace:etl")
+    for _ in range(3):
+        world.round()
+        assert fits(world)
+    assert world.ledger is not None
+    assert world.ledger.told(Side.YARN).amounts["cpu_millicores"] == 8000
+
+
+def test_a_write_that_was_never_confirmed_is_ours_however_often_nobody_could_look() -> None:
+    world = lent_to_etl()
+    world.wants["ads-batch"] = 8
+    reads = iter(range(99))
+    world.before = lambda _count, call: _raise_after(next(reads), 2) if call == ("read", "quotas") else None
+    world.round()
+    world.round()
+    world.before = lambda _count, _call: None
+    rounded = world.round()
+    assert not [one for entry in rounded.planned.enforcing for one in entry.foreign]
+    world.round()
+    assert world.uses == {"ads-batch": 8, "etl": 12}
+
+
+def _raise_after(count: int, times: int) -> None:
+    """Let the first look go well, and the next ones fail."""
+    if 1 <= count <= times:
+        raise Unavailable("down")
 
 
 @pytest.mark.parametrize("part", ["kubernetes", "queues", "namespaces"])

@@ -293,6 +293,12 @@ REFUSED = [
     ),
     ("tenants", [{"name": "a", "weight": -1}], "tenants[0].weight is -1", "raise it to 0"),
     ("tenants", [{"name": "a", "min": {"cpu": 1}}], "tenants[0].min.cpu is 1", "remove it, or look"),
+    (
+        "tenants",
+        [{"name": "a", "namespaces": ["tidebridge"]}],
+        "gives tenant a the namespace tidebridge",
+        "give the tenant a namespace of its own",
+    ),
     ("rebalance", {"adapters": ["yarn"]}, "rebalance.adapters[0] is 'yarn'", "use 'yarn-capacity'"),
     ("rebalance", {"adapters": ["yarn-fair"]}, "yarn-fair and no allocation_file", "name FairScheduler's"),
     ("rebalance", {"adapters": ["yarn-fair", "yarn-capacity"]}, "names two schedulers", "keep the one that it runs"),

@@ -77,6 +77,8 @@ class _Need:
     demand: Room
     used_static: Room
     used_lendable: Room
+    leaving: Room = NO_ROOM
+    """Of what it uses, what is on its way out already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,10 @@ class _Rule:
         """Ask for one capacity."""
         return problem(self.policy, self.ownership, total, needs)
 
-    def divide(self, total: Room, demand: Mapping[Leaf, Room]) -> dict[Leaf, Room]:
-        """Divide one capacity by demand."""
-        return self._grants(total, tuple(LeafNeed(leaf=leaf, demand=wanted) for leaf, wanted in demand.items()))
+    def divide(self, total: Room, demand: Mapping[Leaf, Room], least: Room = NO_ROOM) -> dict[Leaf, Room]:
+        """Divide one capacity by demand; each leaf has *least* before others have more."""
+        needs = (LeafNeed(leaf=leaf, demand=wanted, guarantee=least) for leaf, wanted in demand.items())
+        return self._grants(total, tuple(needs))
 
     def fill(self, total: Room, granted: Mapping[Leaf, Room], at_most: Mapping[Leaf, Room | None]) -> dict[Leaf, Room]:
         """Hand out by weight what is left of *total* beyond what is granted; None: any amount."""
@@ -118,15 +121,16 @@ def divide(facts: RoundFacts) -> Division:
     queues = tuple(need for need in needs if need.leaf.side is Side.YARN)
     static = facts.queues.static if isinstance(facts.queues, QueueFacts) else None
     lendable = _lendable(facts)
-    of_static = rule.divide(static or NO_ROOM, {need.leaf: need.demand for need in queues})
-    idle_static = rule.fill(static or NO_ROOM, of_static, dict.fromkeys(of_static))
+    least = facts.queues.minimum if isinstance(facts.queues, QueueFacts) else NO_ROOM
+    of_static = rule.divide(static or NO_ROOM, {need.leaf: need.demand for need in queues}, least)
     beyond = {need.leaf: _with_overhead(facts.policy, need.demand - of_static[need.leaf]) for need in queues}
     window = facts.lendable.window if isinstance(facts.lendable, LendableFacts) else NO_ROOM
     allowed = rule.divide(window, beyond)
     question = _whole(rule, needs, of_static, allowed, lendable or NO_ROOM)
     solution = solve(Tree.of(question))
     granted = {need.leaf: room(solution.grant(str(need.leaf))) - of_static.get(need.leaf, NO_ROOM) for need in needs}
-    idle = _idle_lendable(rule, lendable or NO_ROOM, granted, allowed, window)
+    idle_static = _idle_static(rule, static or NO_ROOM, of_static, granted)
+    idle = _idle_lendable(rule, lendable or NO_ROOM, granted, idle_static, allowed, window)
     due = reclaim(Tree.of(question), solution)
     return Division(
         shares=tuple(
@@ -140,7 +144,7 @@ def divide(facts: RoundFacts) -> Division:
                 lendable=granted[need.leaf],
                 static_told=idle_static.get(need.leaf, NO_ROOM),
                 lendable_told=idle[need.leaf],
-                due_back=room(due.get(str(need.leaf), {})),
+                due_back=(room(due.get(str(need.leaf), {})) - need.leaving).at_least_zero(),
             )
             for need in needs
         ),
@@ -172,6 +176,7 @@ def _needs(facts: RoundFacts, ownership: Ownership) -> tuple[_Need, ...]:
             demand=smooth(need.demand, before.get(need.leaf, NO_ROOM), age, facts.policy.half_life),
             used_static=need.used_static,
             used_lendable=need.used_lendable,
+            leaving=need.leaving,
         )
         for need in sorted((*_queue_needs(facts, ownership), *_namespace_needs(facts)), key=lambda need: need.leaf)
     )
@@ -246,6 +251,7 @@ def _namespace_needs(facts: RoundFacts) -> Iterable[_Need]:
             demand=demand if namespace.trouble is None else at_least(demand, before.get(leaf, NO_ROOM)),
             used_static=NO_ROOM,
             used_lendable=namespace.used,
+            leaving=namespace.leaving,
         )
 
 
@@ -273,12 +279,31 @@ def _counted(need: _Need, of_static: Mapping[Leaf, Room], beyond: Mapping[Leaf, 
     return of_static[need.leaf] + beyond[need.leaf]
 
 
-def _idle_lendable(
-    rule: _Rule, lendable: Room, granted: Mapping[Leaf, Room], allowed: Mapping[Leaf, Room], window: Room
+def _idle_static(
+    rule: _Rule, static: Room, of_static: Mapping[Leaf, Room], granted: Mapping[Leaf, Room]
 ) -> dict[Leaf, Room]:
-    """Hand out what is idle of L; queues within what the window leaves them."""
+    """Hand out what is idle of S; a tenant's ceiling is over both capacities, so what it has of L counts."""
+    has = {leaf: of_static.get(leaf, NO_ROOM) + amount for leaf, amount in granted.items()}
+    filled = rule.fill(
+        static + added(granted.values()), has, {leaf: None if leaf in of_static else has[leaf] for leaf in has}
+    )
+    return {leaf: filled[leaf] - granted[leaf] for leaf in of_static}
+
+
+def _idle_lendable(
+    rule: _Rule,
+    lendable: Room,
+    granted: Mapping[Leaf, Room],
+    static: Mapping[Leaf, Room],
+    allowed: Mapping[Leaf, Room],
+    window: Room,
+) -> dict[Leaf, Room]:
+    """Hand out what is idle of L, beside what each was told of S; queues within what the window leaves them."""
     of_window = rule.fill(window, {leaf: granted[leaf] for leaf in allowed}, dict.fromkeys(allowed))
-    return rule.fill(lendable, granted, {leaf: of_window.get(leaf) for leaf in granted})
+    has = {leaf: static.get(leaf, NO_ROOM) + amount for leaf, amount in granted.items()}
+    most = {leaf: static[leaf] + of_window[leaf] if leaf in allowed else None for leaf in granted}
+    filled = rule.fill(added(static.values()) + lendable, has, most)
+    return {leaf: filled[leaf] - static.get(leaf, NO_ROOM) for leaf in granted}
 
 
 def _whole(

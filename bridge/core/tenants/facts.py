@@ -74,6 +74,8 @@ class NamespaceUse:
     """Requests of the pods that have none."""
     held_back: Room = NO_ROOM
     """Requests of the pods that workloads want and that aren't there: a quota refused them."""
+    leaving: Room = NO_ROOM
+    """Of ``used``: requests of the pods that are on their way out."""
     pods: tuple[TenantPod, ...] = ()
     """Those that run."""
     without_requests: tuple[str, ...] = ()

@@ -79,7 +79,7 @@ def decide_round(facts: RoundFacts) -> RoundPlan:
     division = divide(facts)
     told = {} if isinstance(facts.told, Gap) else {entry.leaf: entry for entry in facts.told}
     aims = _Aims(facts, division, told)
-    ledger = _booked(facts, division, aims)
+    ledger = _booked(facts, division, told, aims)
     rooms = _settled(division, told, aims, ledger)
     leaves = tuple(
         LeafPlan(
@@ -87,7 +87,7 @@ def decide_round(facts: RoundFacts) -> RoundPlan:
             now=told.get(share.leaf),
             room=rooms[share.leaf],
             static=aims.static[share.leaf],
-            hold=_hold(facts, division, share, aims.lendable[share.leaf], rooms[share.leaf]),
+            hold=_hold(division, share, told.get(share.leaf), aims.lendable[share.leaf], rooms[share.leaf]),
         )
         for share in division.shares
     )
@@ -136,6 +136,9 @@ class _Aims:
         self.lendable = {
             share.leaf: blend(before(share, lambda entry: entry.room), share.lendable_told) for share in division.shares
         }
+        if division.lendable is not None and not added(self.lendable.values()).fits_in(division.lendable):
+            # There is less than was told: neither a step nor a dead band may keep what isn't there.
+            self.lendable = {share.leaf: share.lendable_told for share in division.shares}
         self.static = _whole_static(
             division,
             {
@@ -170,12 +173,13 @@ def _step(facts: RoundFacts, division: Division, told: Mapping[Leaf, Told], get:
 
 
 def _is_short(tenant: Tenant, shares: Sequence[Share], told: Mapping[Leaf, Told], get: Callable[[Room], int]) -> bool:
-    """Say whether a tenant with a guarantee is told less of it than it asks for."""
+    """Say whether a tenant is told less of its guarantee than it asks for, and this round can give it more."""
     guarantee = tenant.guarantee
     asked = sum(get(share.demand) for share in shares)
     promised = get(Room(cpu_millicores=guarantee.get("cpu_millicores", 0), memory_mib=guarantee.get("memory_mib", 0)))
     has = sum(get(told[share.leaf].room + told[share.leaf].static) for share in shares if share.leaf in told)
-    return has < min(asked, promised)
+    target = sum(get(share.lendable_told + share.static_told) for share in shares)
+    return has < min(asked, promised) and has < target
 
 
 def _by_tenant(division: Division) -> Mapping[str, Sequence[Share]]:
@@ -194,26 +198,61 @@ def _moved(now: int, target: int, step: Fraction, facts: RoundFacts) -> int:
 
 
 def _whole_static(division: Division, static: Mapping[Leaf, Room]) -> dict[Leaf, Room]:
-    """Let the queues' amounts be all of S, whatever steps and dead bands left: the targets where they don't fit."""
+    """Let the queues' amounts be all of S, whatever steps and dead bands left: the difference is shared by target."""
     if division.static is None:
         return dict(static)
     targets = {share.leaf: share.static_told for share in division.shares}
-    wanted = added(targets.values())
-    return dict(static) if added(static.values()) == wanted else targets
+    cpu, memory = (
+        _corrected(
+            {leaf: get(amount) for leaf, amount in static.items()},
+            {leaf: get(amount) for leaf, amount in targets.items()},
+        )
+        for get in _AXES.values()
+    )
+    return {leaf: Room(cpu_millicores=cpu[leaf], memory_mib=memory[leaf]) for leaf in static}
 
 
-def _booked(facts: RoundFacts, division: Division, aims: _Aims) -> Ledger | None:
+def _corrected(amounts: Mapping[Leaf, int], targets: Mapping[Leaf, int]) -> dict[Leaf, int]:
+    """Make amounts sum up to what the targets do: more or less for each in proportion to its target."""
+    whole = sum(targets.values())
+    missing = whole - sum(amounts.values())
+    if whole <= 0:
+        return dict(targets)
+    found = {leaf: max(0, amount + missing * targets[leaf] // whole) for leaf, amount in amounts.items()}
+    left = whole - sum(found.values())
+    largest = max(targets, key=lambda leaf: (targets[leaf], leaf))
+    return found | {largest: found[largest] + left} if found[largest] + left >= 0 else dict(targets)
+
+
+def _booked(facts: RoundFacts, division: Division, told: Mapping[Leaf, Told], aims: _Aims) -> Ledger | None:
     """Tell each side as much of its aims as the other has let go of."""
     if division.lendable is None or not isinstance(facts.lendable, LendableFacts):
         return None
     capacity, elastic = amounts(facts.lendable.room), amounts(facts.lendable.elastic)
-    of_namespaces = amounts(added(share.used_lendable for share in division.shares if _is_namespace(share.leaf)))
+    of_namespaces = amounts(_held_by_namespaces(division, told))
     # A pool that nobody has told anything may believe that all of it is its own.
     ledger = facts.ledger or Ledger.opened(capacity, {Side.YARN: capacity, Side.KUBERNETES: of_namespaces})
-    ledger = ledger.resized(capacity).seen(Side.YARN, elastic, facts.obeyed_by_yarn)
-    ledger = ledger.seen(Side.KUBERNETES, of_namespaces, ledger.account_by_side[Side.KUBERNETES].obeyed)
+    ledger = ledger.resized(capacity).seen(Side.YARN, elastic, _version(ledger, facts.obeyed_by_yarn))
+    # What each namespace may use is known leaf by leaf, so the side has obeyed what they hold together.
+    ledger = ledger.seen(Side.KUBERNETES, of_namespaces, ledger.told(Side.KUBERNETES).version)
     known = [side for side in Side if side is Side.KUBERNETES or not isinstance(facts.queues, Gap)]
     return ledger.aim({side: amounts(added(aims.of_side(side))) for side in known})
+
+
+def _held_by_namespaces(division: Division, told: Mapping[Leaf, Told]) -> Room:
+    """Sum what each namespace may use: what it was told, which is the larger amount until less was confirmed, or uses.
+
+    A namespace that nobody has any more holds what it was told until its quota is gone.
+    """
+    used = {share.leaf: share.used_lendable for share in division.shares if _is_namespace(share.leaf)}
+    leaves = {*used, *(leaf for leaf in told if _is_namespace(leaf))}
+    return added(at_least(told[leaf].room if leaf in told else NO_ROOM, used.get(leaf, NO_ROOM)) for leaf in leaves)
+
+
+def _version(ledger: Ledger, obeyed: int) -> int:
+    """Take the version that the pool says it acted by, as far as this ledger knows it: its use counts in any case."""
+    believed = ledger.account_by_side[Side.YARN].told
+    return min(max(obeyed, believed[0].version), believed[-1].version)
 
 
 def _settled(division: Division, told: Mapping[Leaf, Told], aims: _Aims, ledger: Ledger | None) -> dict[Leaf, Room]:
@@ -236,7 +275,7 @@ def _is_namespace(leaf: Leaf) -> bool:
     return leaf.side is Side.KUBERNETES
 
 
-def _hold(facts: RoundFacts, division: Division, share: Share, aim: Room, room: Room) -> Hold | None:
+def _hold(division: Division, share: Share, told: Told | None, aim: Room, room: Room) -> Hold | None:
     """Say why a leaf isn't told its whole target."""
     if division.lendable is None:
         return Hold.UNKNOWN
@@ -244,4 +283,5 @@ def _hold(facts: RoundFacts, division: Division, share: Share, aim: Room, room: 
         return None
     if room != aim:
         return Hold.NOT_RELEASED
-    return Hold.STEP_LIMIT if facts.policy.max_step_ratio < 1 else Hold.DEAD_BAND
+    now = told.room if told is not None else None
+    return Hold.DEAD_BAND if room == now else Hold.STEP_LIMIT

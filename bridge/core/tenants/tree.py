@@ -27,6 +27,8 @@ class LeafNeed:
     used: Room = NO_ROOM
     pinned: Room = NO_ROOM
     """What it has already and keeps."""
+    guarantee: Room = NO_ROOM
+    """What it has whenever it asks for it."""
 
 
 def amounts(room: Room) -> dict[str, int]:
@@ -118,5 +120,6 @@ def _leaf_queue(owner: str, need: LeafNeed) -> Queue:
         parent=tenant_node(owner),
         demand={} if need.demand is None else amounts(need.demand),
         used=amounts(need.used),
+        guarantee=amounts(need.guarantee),
         pinned=amounts(need.pinned),
     )

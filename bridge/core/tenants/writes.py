@@ -39,7 +39,7 @@ class Wanted:
     elastic: Room | None = None
     """A queue's of L, for placements in which it binds."""
     ceiling: Room | None = None
-    """What a queue may grow to by itself while others are idle; None: all there is."""
+    """What a queue may grow to by itself while others are idle; None: it keeps what it has."""
     dominant: Axis = Axis.MEMORY
     """The scarcer resource: the one that a single number has to carry."""
 
@@ -109,7 +109,9 @@ def foreign(told: Mapping[Leaf, Told], in_force: InForce) -> tuple[Foreign, ...]
         return ()
     found = []
     for leaf, entry in told.items():
-        there = in_force.settings.get(leaf, {})
+        there = in_force.settings.get(leaf)
+        if there is None:
+            continue
         ours = [dict(entry.confirmed), dict(entry.intended)]
         if entry.confirmed and dict(there) not in ours:
             found.append(Foreign(leaf=leaf, ours=entry.confirmed, found=there))
@@ -129,24 +131,28 @@ def _is_near(one: Room, other: Room, within: Room) -> bool:
     return (one - other).fits_in(within) and (other - one).fits_in(within)
 
 
-def next_told(facts: RoundFacts, plan: LeafPlan, after: Settings, *, may_lag: bool) -> Told:
+def next_told(facts: RoundFacts, plan: LeafPlan, after: Settings | None, *, may_lag: bool) -> Told:
     """Say what the journal must hold before anything is written.
 
-    *after*: what the leaf's settings will be once everything is written.
+    *after*: what the leaf's settings will be once everything is written; None where they aren't known.
     *may_lag*: the amount binds only once it was written, so until that is confirmed the larger one is held.
     """
     now = plan.now or Told(leaf=plan.leaf, room=plan.room, static=plan.static, at=facts.at)
-    room = at_least(now.room, plan.room) if may_lag else plan.room
-    return replace(now, room=room, static=plan.static, intended=after, at=facts.at)
+    found = replace(
+        now,
+        room=at_least(now.room, plan.room) if may_lag else plan.room,
+        intended=now.intended if after is None else after,
+    )
+    return found if found == now else replace(found, at=facts.at)
 
 
 def confirmed(told: Told, plan: LeafPlan) -> Told:
     """Say what the journal holds once the system was seen to have taken it."""
-    return replace(told, room=plan.room, confirmed=told.intended)
+    return replace(told, room=plan.room, static=plan.static, confirmed=told.intended)
 
 
 def ceilings(facts: RoundFacts, plan: RoundPlan) -> dict[Leaf, Room]:
-    """Say to what each queue may grow by itself while others are idle: its tenant's ceiling, within all there is."""
+    """Say to what each configured queue may grow by itself: its tenant's ceiling, within all there is."""
     if plan.division.static is None:
         return {}
     elastic = _elastic_parts(facts, plan)
@@ -155,7 +161,7 @@ def ceilings(facts: RoundFacts, plan: RoundPlan) -> dict[Leaf, Room]:
     return {
         entry.leaf: at_least(entry.static + elastic.get(entry.leaf, NO_ROOM), most.get(entry.share.tenant, static))
         for entry in plan.leaves
-        if entry.leaf.side is Side.YARN
+        if entry.leaf.side is Side.YARN and entry.share.tenant in most
     }
 
 

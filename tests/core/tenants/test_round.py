@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.core.ledger import Side
+from bridge.core.ledger import Ledger, Side
 from bridge.core.reasons import Gap
 from bridge.core.resources import Room
 from bridge.core.shares import HistoryPolicy
@@ -156,7 +156,7 @@ def test_no_unit_is_promised_twice_whatever_happens(steps: list[tuple[int, int, 
             queues=make_facts(queues=(make_queue("root.ads", waiting=ads), make_queue("root.etl", waiting=etl))).queues,
             namespaces=(
                 _within(make_namespace("ads-batch", waiting=ads_namespace), facts, used),
-                _within(make_namespace("etl", waiting=etl_namespace), facts, used),
+                _within(make_namespace("etl", waiting=etl_namespace), facts, used // 2),
             ),
             lendable=make_facts(lendable=24, elastic=min(elastic, held)).lendable,
         )
@@ -197,10 +197,13 @@ def _held(facts: RoundFacts) -> int:
 
 
 def _within(namespace: NamespaceUse, facts: RoundFacts, used: int) -> NamespaceUse:
-    """Let a namespace use what its quota allows."""
+    """Let a namespace use what its quota allows, or what it used before: a smaller quota ends no pod."""
     entries = {entry.leaf: entry.room for entry in facts.told} if not isinstance(facts.told, Gap) else {}
+    before = {entry.name: entry.used for entry in facts.namespaces} if not isinstance(facts.namespaces, Gap) else {}
     most = entries.get(namespace_leaf(namespace.name), room(0))
-    return replace(namespace, used=room(min(used, most.cpu_millicores // 1000)))
+    now = room(min(used, most.cpu_millicores // 1000))
+    has_pods_that_stay = used % 2 == 0
+    return replace(namespace, used=at_least(now, before[namespace.name]) if has_pods_that_stay else now)
 
 
 def test_memory_holds_the_demand_that_was_counted() -> None:
@@ -230,3 +233,78 @@ def test_who_used_much_of_late_counts_for_less_where_that_is_wanted() -> None:
     after_that = decide_round(replace(later, memory=memory, at=AT + timedelta(hours=2)))
     wanted = {str(entry.leaf): entry.share.lendable for entry in after_that.leaves}
     assert wanted["namespace:ads-batch"].cpu_millicores > 3 * wanted["namespace:etl"].cpu_millicores
+
+
+def test_use_above_a_lowered_quota_is_held_as_well_as_what_others_were_told() -> None:
+    facts = make_facts(
+        queues=(make_queue("root.ads", waiting=100), make_queue("root.etl")),
+        namespaces=(make_namespace("ads-batch", waiting=5), make_namespace("etl", used=14)),
+        told=(told(namespace_leaf("ads-batch"), 5), told(namespace_leaf("etl"), 10)),
+        ledger=Ledger.opened(_twenty(), {Side.YARN: {}, Side.KUBERNETES: {"cpu_millicores": 15_000}}),
+    )
+    plan = decide_round(facts)
+    assert plan.ledger is not None
+    assert plan.ledger.told(Side.YARN).amounts["cpu_millicores"] <= 1000
+
+
+def test_elastic_use_counts_whatever_version_the_pool_says() -> None:
+    ledger = Ledger.opened(_twenty(), {Side.YARN: {}, Side.KUBERNETES: {}})
+    for version in (0, 99):
+        facts = make_facts(elastic=18, ledger=ledger, obeyed=version, namespaces=(make_namespace("etl", waiting=20),))
+        plan = decide_round(facts)
+        assert plan.ledger is not None
+        assert plan.ledger.told(Side.KUBERNETES).amounts["cpu_millicores"] <= 2000
+
+
+def test_a_ceiling_is_over_both_capacities_also_of_what_nobody_wants() -> None:
+    only = Tenant(name="ads", ceiling={"cpu_millicores": 8000}, queues=("root.ads",), namespaces=("ads-batch",))
+    facts = make_facts(
+        policy=make_policy((only,)), queues=(make_queue("root.ads"),), namespaces=(make_namespace("ads-batch"),)
+    )
+    shares = decide_round(facts).division.shares
+    assert added(share.static_told + share.lendable_told for share in shares).cpu_millicores == 8000
+
+
+def test_numbers_follow_a_capacity_that_shrinks_whatever_dead_band_and_step() -> None:
+    policy = make_policy(dead_band_ratio=0.5, max_step_ratio=0.1)
+    entries = (told(namespace_leaf("ads-batch"), 10), told(namespace_leaf("etl"), 10))
+    plan = decide_round(make_facts(policy=policy, queues=(), lendable=15, told=entries))
+    assert added(entry.room for entry in plan.leaves).fits_in(room(15))
+
+
+def test_a_queue_nobody_configured_begins_with_a_minimum_allocation_whatever_others_were_promised() -> None:
+    greedy = Tenant(name="ads", guarantee={"cpu_millicores": 99_000, "memory_mib": 99 * 1024}, queues=("root.ads",))
+    facts = make_facts(
+        policy=make_policy((greedy,)),
+        queues=(make_queue("root.ads", waiting=99), make_queue("root.adhoc", waiting=5)),
+        namespaces=(),
+    )
+    assert not isinstance(facts.queues, Gap)
+    facts = replace(facts, queues=replace(facts.queues, minimum=room(1)))
+    (stray,) = [entry.share for entry in decide_round(facts).leaves if entry.leaf.name == "root.adhoc"]
+    assert room(0.1).fits_in(stray.static)
+
+
+@given(st.lists(st.tuples(amount, amount), min_size=2, max_size=6), st.sampled_from([0.1, 0.25, 0.5]))
+def test_steps_of_static_capacity_stay_within_the_limit_and_sum_up(pairs: list[tuple[int, int]], limit: float) -> None:
+    tenants = tuple(Tenant(name=f"t{number}", queues=(f"root.t{number}",)) for number in range(len(pairs)))
+    static = max(1, sum(before for before, _ in pairs))
+    facts = make_facts(
+        policy=make_policy(tenants, max_step_ratio=limit),
+        queues=tuple(make_queue(f"root.t{number}", waiting=wanted) for number, (_, wanted) in enumerate(pairs)),
+        namespaces=(),
+        static=static,
+        lendable=0,
+        told=tuple(told(queue_leaf(f"root.t{number}"), 0, static=before) for number, (before, _) in enumerate(pairs)),
+    )
+    plan = decide_round(facts)
+    assert added(entry.static for entry in plan.leaves) == added(entry.share.static_told for entry in plan.leaves)
+    if sum(before for before, _ in pairs) != static:
+        return
+    for entry in plan.leaves:
+        before = entry.now.static.cpu_millicores if entry.now is not None else 0
+        assert entry.static.cpu_millicores >= before * (1 - limit) - len(pairs) - 1
+
+
+def _twenty() -> dict[str, int]:
+    return {"cpu_millicores": 20_000, "memory_mib": 20 * 1024}
