@@ -106,6 +106,7 @@ class SimNamespaces:
             used=_requests(pods, lambda pod: pod.node is not None),
             waiting=_requests(pods, lambda pod: pod.node is None),
             held_back=sum((work.work.request * work.held_back for work in works), NO_ROOM),
+            leaving=_requests(pods, lambda pod: pod.node is not None and pod.deleting is not None),
             pods=tuple(found for pod in pods if (found := self._pod(pod)) is not None),
             without_requests=tuple(pod.order.name for pod in pods if not _names_requests(pod)),
         )
