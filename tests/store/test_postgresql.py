@@ -11,12 +11,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
+from bridge.core.ledger import Ledger, Side
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Reason
 from bridge.core.resources import Resources, Room, Shape
 from bridge.core.snapshot import Memory, Pause, Promise
+from bridge.core.tenants.facts import Leaf, Told
 from bridge.core.waiting import WaitingContainers
-from bridge.ports import JournalUnavailable, TickRecord
+from bridge.ports import Booked, JournalUnavailable, Superseded, TickRecord
 from bridge.store import SqlJournal, open_journal, upgrade
 from bridge.store.engine import connect
 from bridge.store.tables import Base
@@ -43,7 +45,7 @@ def url() -> Iterator[str]:
     """A database with tables, which two have made at once."""
     with served() as url:
         with ThreadPoolExecutor(2) as both:
-            assert sorted(both.map(upgrade, [url, url])) == [("0001", "0001"), ("empty", "0001")]
+            assert sorted(both.map(upgrade, [url, url])) == [("0002", "0002"), ("empty", "0002")]
         yield url
 
 
@@ -85,3 +87,17 @@ def test_a_locked_row_is_unavailable_within_the_timeout(journal: SqlJournal, url
             journal.save(Promise(**{name: getattr(PROMISE, name) for name in PROMISE.__slots__} | {"lender": "y"}))
         connection.rollback()
     other.dispose()
+
+
+def test_a_ledger_is_written_only_over_the_one_that_was_read(journal: SqlJournal) -> None:
+    amount = {"cpu_millicores": 20_000, "memory_mib": 20_480}
+    first = Ledger.opened(amount, {Side.YARN: amount, Side.KUBERNETES: {"cpu_millicores": 0}})
+    second = first.tell(Side.YARN, {"cpu_millicores": 5_000})
+    told = Told(leaf=Leaf(side=Side.KUBERNETES, name="etl"), room=Room(cpu_millicores=1, memory_mib=10**12), at=AT)
+    journal.shares.tell(told, at=AT, ledger=Booked(before=None, after=first))
+    with pytest.raises(Superseded):
+        journal.shares.tell(at=AT, ledger=Booked(before=second, after=first))
+    journal.shares.tell(at=AT, ledger=Booked(before=first, after=second))
+    assert (journal.shares.ledger(), journal.shares.told()) == (second, (told,))
+    journal.shares.prune(AT + timedelta(days=1))
+    assert set(journal.shares.told_at(AT)) == {told.leaf}
