@@ -47,14 +47,12 @@ def policy_of(name: str, pool: Pool, *, tick_s: float, shape: Shape) -> PoolPoli
 
 def share_policy(settings: Settings, *, shape: Shape, elastic_as_room: Room) -> SharePolicy:
     """Translate tenants and rebalancing; *elastic_as_room* is what a node of *shape* offers, in Kubernetes' units."""
-    rebalance, lenders = settings.rebalance, settings.pools[settings.rebalanced_pool].lenders
+    rebalance = settings.rebalance
     return SharePolicy(
         tenants=tuple(_tenant(tenant) for tenant in settings.tenants),
         shape=shape,
         elastic_as_room=elastic_as_room,
         is_plain=isinstance(settings.pools[settings.rebalanced_pool].placement, Plain),
-        margin_ratio=lenders.margin_ratio,
-        keep_free=_kept_free(settings.pools[settings.rebalanced_pool]),
         headroom=_room(rebalance.headroom),
         dead_band_ratio=rebalance.dead_band_ratio,
         max_step_ratio=rebalance.max_step_ratio,

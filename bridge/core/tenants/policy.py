@@ -51,8 +51,6 @@ class SharePolicy:
     """The same node's offer to YARN, in Kubernetes' units."""
     is_plain: bool = False
     """Elastic nodes carry no label: queues' capacities bind on them as on any node, so they are part of the amounts."""
-    margin_ratio: float = 0.0
-    keep_free: Room = NO_ROOM
     headroom: Room = NO_ROOM
     """Added to what each namespace uses: a pod that a quota refuses may leave no trace of having been wanted."""
     dead_band_ratio: float = 0.05
