@@ -26,6 +26,7 @@ _MOST_S_BY_PART = {
     "naive": 50.0,
     "fair_shares": 60.0,
     "solving": 40.0,
+    "forecasting": 60.0,
 }
 _WIDTH = 120
 

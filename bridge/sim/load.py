@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from zlib import crc32
 
 from bridge.core.resources import Resources
+
+
+class BadTrace(ValueError):
+    """A trace can't be used; the message names file, line, column and remedy."""
+
 
 TRACES = Path(__file__).parent / "traces"
 """The traces that come with the package; see the README there."""
@@ -71,13 +76,60 @@ class Job:
 
 
 def load_series(path: Path) -> LoadSeries:
-    """Read a load series: columns ``timestamp_s`` and ``load``, on a regular grid."""
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = [(int(float(row["timestamp_s"])), row["load"]) for row in csv.DictReader(lines)]
-    if len(rows) < 2 or rows[1][0] <= rows[0][0]:
-        raise ValueError(f"{path}: not a series at regular steps")
-    loads = tuple(float(text) if text else None for _, text in rows)
-    return LoadSeries(name=path.stem, first_s=rows[0][0], step_s=rows[1][0] - rows[0][0], load=loads)
+    """Read a load series: columns ``timestamp_s`` and ``load``, on a regular grid.
+
+    Raises ``BadTrace`` for a file that can't be read, lacks a column, or has a cell or a step that doesn't fit.
+    """
+    rows = [
+        (_number(path, line, "timestamp_s", row["timestamp_s"]), _load(path, line, row["load"]))
+        for line, row in _rows(path, ("timestamp_s", "load"))
+    ]
+    if len(rows) < 2:
+        raise BadTrace(f"{path}: has {len(rows)} rows of load; a series needs two at least")
+    step_s = int(rows[1][0] - rows[0][0])
+    for line, (at, _) in enumerate(rows, start=2):
+        due = rows[0][0] + (line - 2) * step_s
+        if at != due or (step_s <= 0 and line > 2):
+            raise BadTrace(
+                f"{path}: line {line}, timestamp_s: {at:g} isn't one step after the line before; steps must be equal "
+                "and forward: leave load empty where there was no sample"
+            )
+    return LoadSeries(name=path.stem, first_s=int(rows[0][0]), step_s=step_s, load=tuple(load for _, load in rows))
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield a CSV file's rows with their line numbers."""
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            reader = csv.DictReader(lines)
+            missing = [column for column in columns if column not in (reader.fieldnames or ())]
+            if missing:
+                raise BadTrace(f"{path}: line 1: no column is called {' or '.join(missing)}; name the columns there")
+            for row in reader:
+                yield reader.line_num, row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadTrace(f"{path}: can't be read ({error}); name a CSV file") from error
+
+
+def _number(path: Path, line: int, column: str, text: str | None) -> float:
+    """Read a cell that must be a number."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadTrace(f"{path}: line {line}, {column}: {text!r} isn't a number; correct the cell")
+    return number
+
+
+def _load(path: Path, line: int, text: str | None) -> float | None:
+    """Read a cell of load; an empty one is no sample."""
+    if not text:
+        return None
+    load = _number(path, line, "load", text)
+    if load < 0:
+        raise BadTrace(f"{path}: line {line}, load: {text} is below 0; a load is a fraction of the CPU, 0 to 1")
+    return load
 
 
 def load_jobs(

@@ -1,0 +1,28 @@
+"""What a forecast may be told: how sure it must be, and how far it looks back. One setting serves all services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bridge.core.forecast.values import HORIZONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastPolicy:
+    """How bounds are made. The defaults were measured on 14 recorded services (docs/forecast.md)."""
+
+    horizons: tuple[timedelta, ...] = HORIZONS
+    """For how long a bound holds; the nearest first."""
+    quantiles: tuple[float, ...] = (0.992, 0.992, 0.996)
+    """Of a service's own past errors, the part that a bound covers, for each horizon. A longer horizon's errors come in
+    fewer, longer runs, so that the same week holds less news of them."""
+    days: int = 7
+    """Of so many days the same time of day is looked at, and as long back errors count. A week, so that each weekday
+    is among them."""
+    least_days: float = 2.0
+    """With less history a service's days aren't known, and a safe fallback stands in."""
+    least_scale: float = 0.05
+    """Added to the usual error of a time of day, as a ratio of the CPU: a quiet hour isn't free of surprises."""
+    fallback_margin: float = 0.1
+    """Added to the highest load ever seen, where the history is too short."""
