@@ -8,29 +8,37 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from bridge.adapters.calendar import WindowRule, next_firing, spans
+from bridge.adapters.calendar import Always, Cron, Interval, Times, WindowRule, next_firing, spans
 from bridge.adapters.capacity_queues import CapacityQueues
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.convert import room_of_yarn, shape_of
 from bridge.adapters.fair_queues import FairQueues
+from bridge.adapters.holidays import BadCalendar, Holidays
 from bridge.adapters.kube import KubeCluster, template_extra
+from bridge.adapters.metrics import MetricsLoad
 from bridge.adapters.namespaces import TenantNamespaces
+from bridge.adapters.prometheus import HttpTransport, LoadQuery, PrometheusLoad
 from bridge.adapters.queues import YarnQueues
 from bridge.adapters.quotas import NamespaceQuotas
+from bridge.adapters.recorded import RecordedLoad, Recording
 from bridge.adapters.yarn import YarnCluster
+from bridge.controller.foresight import Foresight
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.rebalance import Rebalancing, Rounds
 from bridge.controller.sharing import Sharing, entitlement
-from bridge.core.resources import Resources, Shape
+from bridge.core.load import LoadUnit
+from bridge.core.resources import Resources, Room, Shape
 from bridge.core.window import WindowSpan
-from bridge.ports import Clock, Enforcer, Journal, PortError
+from bridge.ports import Clock, Enforcer, Journal, LoadSignal, PortError
 from bridge.settings import Adapter, Cluster, Entitled, Problem, Settings, Window, pool_policy, share_policy
 from bridge.settings import Pool as PoolSettings
+from bridge.settings.signals import MetricsSignal, PrometheusSignal, RecordedSignal
+from bridge.sim.load import BadTrace, load_series
 from bridge.store import SqlJournal, open_journal
 from bridge.store.shares import SqlShares
 from k8s_pool import (
@@ -110,6 +118,7 @@ def running(
                 client=stack.enter_context(_yarn_client(settings.yarn.clusters[pool.cluster])),
                 clock=clock,
                 ids=ids or new_id,
+                follow=follow,
             )
             for name, pool in settings.pools.items()
         )
@@ -190,9 +199,11 @@ def _pool(
     client: YarnClient,
     clock: Clock,
     ids: Callable[[], str],
+    follow: bool,
 ) -> Pool:
     """Build one pool's controller."""
     pool = settings.pools[name]
+    signal = _signal(settings, name, api=api, view=view, clock=clock)
     cluster = settings.yarn.clusters[pool.cluster]
     kube = KubeCluster(
         view,
@@ -204,13 +215,13 @@ def _pool(
         priority_class=pool.priority_class,
         env={"RM_WEB_ADDRESSES": ",".join(cluster.resourcemanagers)},
         tenant_namespaces=_tenant_namespaces(settings, name),
+        requested=_requested(pool),
     )
     is_shared = bool(settings.tenants) and name == settings.rebalanced_pool
     policy = pool_policy(settings, name, shape=shape(pool, cluster, template))
-    rules = tuple(_rule(window) for window in settings.windows if window.pool == name)
     return Pool(
         policy=policy,
-        windows=windows_around(rules),
+        windows=windows_around(window_rules(settings, name)),
         kube=kube,
         yarn=YarnCluster(
             client, clock, settle=timedelta(seconds=cluster.settle_s), by_queue=is_shared, label=policy.label
@@ -219,7 +230,74 @@ def _pool(
         clock=clock,
         new_id=ids,
         mode=Mode(settings.mode),
+        signal=signal,
+        foresight=_foresight(settings, name, journal, signal, may_write=follow),
         entitled=lambda: entitlement(journal.shares) if is_shared and _round_mode(settings) is Mode.ENFORCE else None,
+    )
+
+
+def _signal(
+    settings: Settings, name: str, *, api: KubeApi, view: Callable[[], FleetView], clock: Clock
+) -> LoadSignal | None:
+    """Build what says how much online services use; None where requests alone count."""
+    key = settings.pools[name].lenders.signal
+    if key is None:
+        return None
+    match settings.signals[key]:
+        case PrometheusSignal() as found:
+            return PrometheusLoad(_prometheus(found), _load_query(found), clock)
+        case MetricsSignal():
+            return MetricsLoad(api, view, settings.kubernetes.namespace)
+        case RecordedSignal() as found:
+            return RecordedLoad(_recording(key, found), clock)
+        case _ as never:
+            assert_never(never)
+
+
+def _prometheus(found: PrometheusSignal) -> HttpTransport:
+    return HttpTransport(
+        found.url, timeout_s=found.timeout_s, bearer_token_file=found.bearer_token_file, ca_file=found.ca_file
+    )
+
+
+def _load_query(found: PrometheusSignal) -> LoadQuery:
+    return LoadQuery(
+        query=found.query,
+        unit=LoadUnit(found.unit),
+        node_label=found.node_label,
+        own_query=found.own_query,
+        lookback=timedelta(seconds=found.lookback_s),
+    )
+
+
+def _recording(key: str, found: RecordedSignal) -> Recording:
+    """Read a recorded series."""
+    try:
+        series = load_series(found.file)
+    except BadTrace as error:
+        where, _, remedy = str(error).partition("; ")
+        raise SetupError(
+            Problem(key=f"signals.{key}.file", value=repr(str(found.file)), why=where, remedy=remedy or "correct it")
+        ) from error
+    return Recording(
+        first_at=found.start or datetime.fromtimestamp(series.first_s, UTC),
+        step=timedelta(seconds=series.step_s),
+        load=series.load,
+    )
+
+
+def _foresight(
+    settings: Settings, name: str, journal: SqlJournal, signal: LoadSignal | None, *, may_write: bool
+) -> Foresight | None:
+    """Build what keeps the load's history and forecasts; None where nothing of the future is to count."""
+    if not settings.pools[name].lenders.is_expecting:
+        return None
+    return Foresight(
+        name,
+        journal.load_history,
+        earlier=None if signal is None else signal.history,
+        keep=timedelta(days=settings.store.history_days),
+        may_write=may_write,
     )
 
 
@@ -360,6 +438,13 @@ def shape(pool: PoolSettings, cluster: Cluster, template: PodTemplate) -> Shape:
     )
 
 
+def _requested(pool: PoolSettings) -> Room | None:
+    """Say what a NodeManager's container requests where that isn't all that it takes: its own overhead."""
+    if pool.lenders.basis == "requests":
+        return None
+    return Room(cpu_millicores=pool.shape.overhead_millicores, memory_mib=pool.shape.overhead_mib)
+
+
 def windows_around(rules: tuple[WindowRule, ...]) -> Callable[[datetime], tuple[WindowSpan, ...]]:
     """Say which openings matter at an instant."""
     return lambda at: spans(rules, at - LOOK_BACK, at + LOOK_AHEAD)
@@ -370,13 +455,41 @@ def new_id() -> str:
     return uuid.uuid4().hex[:12]
 
 
-def _rule(window: Window) -> WindowRule:
+def window_rules(settings: Settings, pool: str) -> tuple[WindowRule, ...]:
+    """Return the windows of *pool*; raise SetupError where a calendar file can't be used."""
+    return tuple(_rule(window, place) for place, window in enumerate(settings.windows) if window.pool == pool)
+
+
+def _rule(window: Window, place: int) -> WindowRule:
     return WindowRule(
         name=window.name,
-        cron=window.cron,
-        back_by=window.back_by,
+        times=_times(window, place),
         zone=window.zone,
         lead=window.lead,
         max_ratio=window.max_ratio,
         max_extend=window.max_extend,
+        is_exception=window.exception,
+        max_room=window.max_room,
+        load=window.load,
     )
+
+
+def _times(window: Window, place: int) -> Times:
+    """Build the form that the window has; the settings have made sure that it is one."""
+    if window.calendar is not None:
+        try:
+            return Holidays(window.calendar)
+        except BadCalendar as error:
+            raise SetupError(
+                Problem(
+                    key=f"windows[{place}].calendar",
+                    value=repr(str(window.calendar)),
+                    why=str(error),
+                    remedy="name an iCalendar file (RFC 5545) that can be read",
+                )
+            ) from error
+    if window.from_ is not None and window.to is not None:
+        return Interval(window.from_, window.to)
+    if window.cron is not None and window.back_by is not None:
+        return Cron(window.cron, window.back_by)
+    return Always()

@@ -27,6 +27,7 @@ from k8s_pool.eviction import EvictionBlocked, evict
 from k8s_pool.fleet import FleetState, FleetView, Freshness, NamespaceLoad, NodeLoad
 from k8s_pool.identity import Identity, pod_name
 from k8s_pool.lenders import LenderRefusal, LenderRoom, Toleration, lenders, waiting_for
+from k8s_pool.metrics import Usage, node_usage, pod_usage
 from k8s_pool.parse import parse_node, parse_pod
 from k8s_pool.pod_requests import pod_requests
 from k8s_pool.pool import EventType, KubePool, ServerVersion
@@ -89,14 +90,17 @@ __all__ = [
     "Timeouts",
     "Toleration",
     "Transport",
+    "Usage",
     "connect",
     "evict",
     "lenders",
     "load",
+    "node_usage",
     "parse_node",
     "parse_pod",
     "pod_name",
     "pod_requests",
+    "pod_usage",
     "read_fleet",
     "read_held_back",
     "render",

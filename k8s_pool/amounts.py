@@ -4,6 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from k8s_pool.quantity import MIB
+
+BATCH_CPU = "kubernetes.io/batch-cpu"
+"""koordinator's: CPU that online pods have requested and don't use; in millicores, not in cores."""
+BATCH_MEMORY = "kubernetes.io/batch-memory"
+"""The same of memory, in bytes."""
+
 NO_EXTENDED: Mapping[str, int] = MappingProxyType({})
 
 
@@ -34,6 +41,13 @@ class KubeAmount:
             memory_mib=self.memory_mib - other.memory_mib,
             ephemeral_mib=self.ephemeral_mib - other.ephemeral_mib,
             extended=_merged(self.extended, other.extended, -1) if other.extended else self.extended,
+        )
+
+    @property
+    def of_batch(self) -> "KubeAmount":
+        """Return what of koordinator's batch resources this amount holds, as CPU and memory; memory is rounded up."""
+        return KubeAmount(
+            cpu_millicores=self.extended.get(BATCH_CPU, 0), memory_mib=-(-self.extended.get(BATCH_MEMORY, 0) // MIB)
         )
 
     def clipped(self) -> "KubeAmount":

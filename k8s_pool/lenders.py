@@ -68,6 +68,12 @@ class LenderRoom:
         """What online pods leave, tenants and elastic pods not yet taken off; negative parts mean overcommitted."""
         return self.node.allocatable - self.online
 
+    @property
+    def batch_room(self) -> KubeAmount | None:
+        """What koordinator lets batch work take, less what pods that aren't elastic ask of it; None without it."""
+        asked = (self.online + self.tenants).of_batch
+        return None if self.node.batch is None else (self.node.batch - asked).clipped()
+
 
 def lenders(
     view: FleetView,

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from k8s_pool import quantity
-from k8s_pool.amounts import KubeAmount
+from k8s_pool.amounts import BATCH_CPU, BATCH_MEMORY, KubeAmount
 from k8s_pool.identity import EVICTION_PRIORITY, PREFIX, Identity, identity_of
 from k8s_pool.pod_requests import pod_requests, unset_requests
 from k8s_pool.views import NO_WORDS, NodeView, PodPhase, PodView, Taint, read_time
@@ -26,6 +26,7 @@ def parse_node(node: Mapping[str, Any]) -> NodeView:
         uid=meta.get("uid", ""),
         labels=MappingProxyType(meta.get("labels") or {}),
         allocatable=_allocatable(allocatable),
+        batch=_batch(allocatable),
         pod_slots=quantity.units_down(allocatable.get("pods", "0")),
         is_ready=truths.pop("Ready", False),
         pressures=frozenset(kind for kind, is_true in truths.items() if is_true),
@@ -82,6 +83,16 @@ def _allocatable(raw: Mapping[str, str]) -> KubeAmount:
         memory_mib=quantity.mib_down(raw.get("memory", "0")),
         ephemeral_mib=quantity.mib_down(raw.get("ephemeral-storage", "0")),
         extended=MappingProxyType({name: count for name, count in extended.items() if count}),
+    )
+
+
+def _batch(raw: Mapping[str, str]) -> KubeAmount | None:
+    """Read what koordinator publishes. Zero is an answer, so this can't be read from `extended`, which holds none."""
+    if not {BATCH_CPU, BATCH_MEMORY} & raw.keys():
+        return None
+    return KubeAmount(
+        cpu_millicores=max(0, quantity.units_down(raw.get(BATCH_CPU, "0"))),
+        memory_mib=max(0, quantity.mib_down(raw.get(BATCH_MEMORY, "0"))),
     )
 
 

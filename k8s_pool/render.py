@@ -24,7 +24,8 @@ class PodOrder:
     """One NodeManager pod to be made: which promise, where, how large, until when.
 
     `vcores` and `nm_memory_mib` are what the NodeManager offers to YARN; the requests are what the Kubernetes
-    scheduler counts. Raises ValueError for an order that no pod could fulfil.
+    scheduler counts, and what a full node shares its CPU by; the limits are what the kernel holds the pod to. Raises
+    ValueError for an order that no pod could fulfil.
     """
 
     pool: str
@@ -34,6 +35,8 @@ class PodOrder:
     nm_memory_mib: int
     cpu_request_millicores: int
     memory_request_mib: int
+    cpu_limit_millicores: int | None = None
+    """None: no limit of its own."""
     memory_limit_mib: int | None = None
     """None: as much as the request."""
     extended: Mapping[str, int] = field(default_factory=dict, hash=False)
@@ -63,6 +66,8 @@ class PodOrder:
             raise ValueError(f"grace_s is {self.grace_s}, must be 1 to {GRACE_LIMIT_S}")
         if self.memory_limit_mib is not None and self.memory_limit_mib < self.memory_request_mib:
             raise ValueError("memory_limit_mib is below memory_request_mib")
+        if self.cpu_limit_millicores is not None and self.cpu_limit_millicores < self.cpu_request_millicores:
+            raise ValueError("cpu_limit_millicores is below cpu_request_millicores")
         if taken := sorted(self.env.keys() & set(OWN_ENV)):
             raise ValueError(f"env holds {', '.join(taken)}, which the order sets by itself")
 
@@ -118,6 +123,8 @@ def _with_order(container: Mapping[str, Any], order: PodOrder) -> JsonObject:
     limit_mib = order.memory_request_mib if order.memory_limit_mib is None else order.memory_limit_mib
     requests = {"cpu": f"{order.cpu_request_millicores}m", "memory": f"{order.memory_request_mib}Mi", **extended}
     limits = {"memory": f"{limit_mib}Mi", **extended}
+    if order.cpu_limit_millicores is not None:
+        limits["cpu"] = f"{order.cpu_limit_millicores}m"
     return {
         **container,
         "env": _env(container.get("env") or (), order),

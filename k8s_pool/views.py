@@ -46,6 +46,9 @@ class NodeView:
     uid: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     allocatable: KubeAmount = ZERO
+    batch: KubeAmount | None = None
+    """What koordinator lets batch work take of the node, kubernetes.io/batch-cpu and batch-memory, rounded down; one
+    that is absent counts as none. None: the node names neither."""
     pod_slots: int = 0
     is_ready: bool = False
     pressures: frozenset[str] = frozenset()

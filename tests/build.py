@@ -6,13 +6,16 @@ An elastic node is built whole: its promise, its pod and its YARN node agree unt
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
+from bridge.core.forecast.values import HORIZONS, Forecast, Method, PeakBound, SeriesForecast
 from bridge.core.lifecycle import State
+from bridge.core.load import Belief, SignalReason, SignalState
 from bridge.core.reasons import Gap, LenderRefusal, Reason
 from bridge.core.resources import NO_ROOM, NOTHING, Resources, Room, Shape
 from bridge.core.snapshot import (
@@ -91,6 +94,37 @@ def make_window(**changes: Any) -> WindowSpan:
     """Make a window that is open at AT, far from its end."""
     window = WindowSpan(name="nights", start=AT - minutes(180), back_by=BACK_BY, lead=LEAD, max_ratio=1.0)
     return replace(window, **changes)
+
+
+def make_belief(millicores: Mapping[str, int], **changes: Any) -> Belief:
+    """Make what a signal that is trusted says of lenders."""
+    belief = Belief(
+        state=SignalState.FRESH,
+        reason=SignalReason.IN_TIME,
+        since=AT,
+        changes_at=None,
+        sampled_at=AT,
+        total_millicores=sum(millicores.values()),
+        by_lender=dict(millicores),
+    )
+    return replace(belief, **changes)
+
+
+def make_bounds(*ratios: float) -> SeriesForecast:
+    """Make the bounds of one series, for each horizon; one alone is for all."""
+    ratios = ratios * len(HORIZONS) if len(ratios) == 1 else ratios
+    return SeriesForecast(
+        bounds=tuple(
+            PeakBound(horizon=horizon, ratio=ratio, method=Method.RISE, expected_ratio=ratio, margin_ratio=0.0)
+            for horizon, ratio in zip(HORIZONS, ratios, strict=True)
+        ),
+        history=timedelta(days=14),
+    )
+
+
+def make_forecast(total: SeriesForecast, **by_lender: SeriesForecast) -> Forecast:
+    """Make a forecast of all together and of single lenders."""
+    return Forecast(made_at=AT, total=total, by_lender=by_lender)
 
 
 def make_lender(name: str = "a", **changes: Any) -> Lender:
@@ -240,6 +274,8 @@ def make_snapshot(
     yarn: dict[str, Any] | Gap | None = None,
     promises: tuple[Promise, ...] | Gap | None = None,
     pause: Pause | None = None,
+    load: Belief | None = None,
+    forecast: Forecast | None = None,
 ) -> Snapshot:
     """Make a snapshot around *elastic* nodes; what waits has waited before. A Gap takes a part's place."""
     policy = policy or make_policy()
@@ -257,6 +293,8 @@ def make_snapshot(
         promises=recorded if promises is None else promises,
         memory=Memory(waiting=waiting) if memory is None else memory,
         pause=pause,
+        load=load,
+        forecast=forecast,
         fresh_ids=tuple(f"new{number}" for number in range(policy.grow_per_tick)),
     )
 

@@ -12,27 +12,89 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from bridge.core.window import WindowSpan
+from bridge.core.resources import Room
+from bridge.core.window import LoadRule, WindowSpan
 
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowRule:
-    """One window as configured: it opens when *cron* says, and ends at the next *back_by* on the same wall clock."""
+class Times(Protocol):
+    """The form of a window: when it is open."""
 
-    name: str
+    def between(self, since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+        """Yield [start, end) of every opening that has an instant in [since, until), in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """Opens when *cron* says, and ends at the next *back_by* on the same wall clock."""
+
     cron: str
     """Five fields; means what Unix cron means: Sunday is 0 and 7."""
     back_by: time
+
+    def between(self, since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+        """Yield the openings in order of time, each start once."""
+        previous: datetime | None = None
+        for start_wall in _starts(self.cron, wall_at(since, zone) - _DAY):
+            start = instant(start_wall, zone)
+            if start >= until:
+                return
+            back_by = instant(_next(self.back_by, start_wall), zone)
+            if back_by > max(since, start) and start != previous:
+                previous = start
+                yield start, back_by
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Open once, from *start* to *end* on the wall clock; its end is exclusive."""
+
+    start: datetime
+    end: datetime
+
+    def between(self, since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+        """Yield the one opening, if it has a length."""
+        start, end = instant(self.start, zone), instant(self.end, zone)
+        if start < min(end, until) and end > since:
+            yield start, end
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """Open for ever: one UTC day after another, so that promises have a deadline, which always moves on."""
+
+    def between(
+        self,
+        since: datetime,
+        until: datetime,
+        zone: ZoneInfo,  # noqa: ARG002 (days of UTC, wherever the window is)
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """Yield the days."""
+        start = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        while start < until:
+            yield start, start + _DAY
+            start += _DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRule:
+    """One window as configured."""
+
+    name: str
+    times: Times
     zone: ZoneInfo
     lead: timedelta
     max_ratio: float
     max_extend: timedelta = timedelta(0)
+    is_exception: bool = False
+    max_room: Room | None = None
+    load: LoadRule | None = None
 
 
 def spans(windows: Iterable[WindowRule], since: datetime, until: datetime) -> tuple[WindowSpan, ...]:
@@ -46,27 +108,23 @@ def spans(windows: Iterable[WindowRule], since: datetime, until: datetime) -> tu
 
 def next_firing(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
     """Return the first instant after *after* that *cron* names on the wall clock of *zone*."""
-    return next(at for wall in _starts(cron, _wall(after, zone) - _DAY) if (at := _instant(wall, zone)) > after)
+    return next(at for wall in _starts(cron, wall_at(after, zone) - _DAY) if (at := instant(wall, zone)) > after)
 
 
 def _spans(window: WindowRule, since: datetime, until: datetime) -> Iterator[WindowSpan]:
-    """Yield one window's openings, in order of time, each start once."""
-    previous: datetime | None = None
-    for start_wall in _starts(window.cron, _wall(since, window.zone) - _DAY):
-        start = _instant(start_wall, window.zone)
-        if start >= until:
-            return
-        back_by = _instant(_next(window.back_by, start_wall), window.zone)
-        if back_by > max(since, start) and start != previous:
-            previous = start
-            yield WindowSpan(
-                name=window.name,
-                start=start,
-                back_by=back_by,
-                lead=window.lead,
-                max_ratio=window.max_ratio,
-                max_extend=window.max_extend,
-            )
+    """Yield one window's openings."""
+    for start, back_by in window.times.between(since, until, window.zone):
+        yield WindowSpan(
+            name=window.name,
+            start=start,
+            back_by=back_by,
+            lead=window.lead,
+            max_ratio=window.max_ratio,
+            max_extend=window.max_extend,
+            is_exception=window.is_exception,
+            max_room=window.max_room,
+            load=window.load,
+        )
 
 
 def _starts(cron: str, after: datetime) -> Iterator[datetime]:
@@ -80,15 +138,15 @@ def _next(clock: time, after: datetime) -> datetime:
     return same_day if same_day > after else same_day + _DAY
 
 
-def _wall(at: datetime, zone: ZoneInfo) -> datetime:
+def wall_at(at: datetime, zone: ZoneInfo) -> datetime:
     """Return what a clock on the wall shows at the instant *at*."""
     return at.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
-def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
+def instant(wall: datetime, zone: ZoneInfo) -> datetime:
     """Return when the wall clock first shows *wall*, or, if it skips that, the first instant after the skip."""
     first = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if _wall(first, zone) == wall:
+    if wall_at(first, zone) == wall:
         return first
     before = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
     skipped_s = range(int((first - before).total_seconds()) + 1)
@@ -97,4 +155,4 @@ def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
 
 def _is_past(before: datetime, seconds: int, wall: datetime, zone: ZoneInfo) -> bool:
     """Say whether the wall clock is past *wall*, so many seconds after *before*."""
-    return _wall(before + timedelta(seconds=seconds), zone) > wall
+    return wall_at(before + timedelta(seconds=seconds), zone) > wall

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from bridge.adapters.convert import room_of, shape_from_text
+from bridge.adapters.convert import room_from_text, room_of, room_text, shape_from_text
 from bridge.adapters.kube_errors import translated
 from bridge.core.actions import CreatePod, DeletePod
 from bridge.core.reasons import LenderRefusal
-from bridge.core.resources import NOTHING, Room
+from bridge.core.resources import NO_ROOM, NOTHING, Room
 from bridge.core.snapshot import ElasticPod, KubeFacts, Lender, PodPhase, Promise
 from bridge.ports import Clock, Rejected, Stale
 from k8s_pool import (
@@ -33,6 +34,8 @@ from k8s_pool import (
 
 LENDER = "tidebridge.dev/lender"
 SHAPE = "tidebridge.dev/shape"
+TAKES = "tidebridge.dev/takes"
+"""What a pod takes of the room lent, where it requests less than that."""
 
 RETRYING_FOR_S = 15.0
 """A view whose watch is broken is trusted this long; a healthy but silent watch much longer."""
@@ -71,7 +74,9 @@ class KubeCluster:
         priority_class: str,
         env: Mapping[str, str],
         tenant_namespaces: frozenset[str] = frozenset(),
+        requested: Room | None = None,
     ) -> None:
+        """*requested*: what the NodeManager's container requests, with the basis ``usage``; None: all that it takes."""
         self._view = view
         self._pods = pods
         self._clock = clock
@@ -81,6 +86,7 @@ class KubeCluster:
         self._priority_class = priority_class
         self._env = env
         self._tenant_namespaces = tenant_namespaces
+        self._requested = requested
         self._ephemeral_mib = pod_requests(template.body).ephemeral_mib
         self._extra = template_extra(template)
 
@@ -97,12 +103,11 @@ class KubeCluster:
         )
         ours = tuple(pod for pod in view.elastic if pod.pool == self._pool)
         others = tuple(pod for pod in view.elastic if pod.pool != self._pool and not pod.phase.is_terminal)
-        elsewhere = _requests_by_lender(others)
+        elsewhere = _taken_by_lender(others)
         own_by_node = Counter(pod.node for pod in ours if not pod.phase.is_terminal)
         return KubeFacts(
             lenders=tuple(
-                _lender(room, own_by_node[room.node.name], elsewhere.get(room.node.name, ZERO), self._ephemeral_mib)
-                for room in rooms
+                _lender(room, self._slots(room, own_by_node[room.node.name], elsewhere), elsewhere) for room in rooms
             ),
             pods=tuple(_pod(pod) for pod in sorted(ours, key=lambda pod: pod.name)),
             online_waiting=room_of(waiting_for(rooms, view.pending)),
@@ -110,26 +115,42 @@ class KubeCluster:
             other_addresses=frozenset(pod.ip for pod in others if pod.ip is not None),
         )
 
+    def _slots(self, room: LenderRoom, own: int, elsewhere: Mapping[str, KubeAmount]) -> int:
+        """Say how many of the pool's pods the scheduler would take there, the *own* ones that are there included."""
+        slots = room.pod_slots_left + own
+        if self._ephemeral_mib > 0 and room.allocatable.ephemeral_mib > 0:
+            theirs = room.online + room.tenants + elsewhere.get(room.node.name, ZERO)
+            left_mib = room.allocatable.ephemeral_mib - theirs.ephemeral_mib
+            slots = min(slots, max(0, left_mib) // self._ephemeral_mib)
+        if self._requested is not None:
+            # Measured use may leave room where requests leave none, and even a small request must fit.
+            left = room_of(room.room - room.tenants - room.elastic)
+            slots = min(slots, own + (self._requested + self._extra).times_in(left))
+        return slots
+
     def create(self, act: CreatePod, promise: Promise) -> None:
         """Make a promise's pod; see ``bridge.ports.Kube``."""
         if promise.deadline is None:
             raise Rejected(f"promise {promise.id} has no deadline")
         own = act.requests - self._extra
+        requested = own if self._requested is None else self._requested
         order = PodOrder(
             pool=self._pool,
             promise=act.promise_id,
             node=act.lender,
             vcores=act.shape.vcores,
             nm_memory_mib=act.shape.memory_mib,
-            cpu_request_millicores=own.cpu_millicores,
-            memory_request_mib=own.memory_mib,
+            cpu_request_millicores=requested.cpu_millicores,
+            cpu_limit_millicores=None if self._requested is None else own.cpu_millicores,
+            memory_request_mib=requested.memory_mib,
+            memory_limit_mib=own.memory_mib,
             node_label=act.label or "",
             env=self._env,
             deadline_at=promise.deadline,
             active_deadline_s=math.ceil(act.lives_at_most.total_seconds()),
             grace_s=math.ceil(act.grace.total_seconds()),
             priority_class_name=self._priority_class,
-            annotations={LENDER: act.lender},
+            annotations={LENDER: act.lender} | ({} if self._requested is None else {TAKES: room_text(act.requests)}),
         )
         with translated(f"create pod {order.name}"):
             try:
@@ -160,27 +181,34 @@ def refuse_stale(view: FleetView) -> None:
         )
 
 
-def _requests_by_lender(pods: tuple[PodView, ...]) -> Mapping[str, KubeAmount]:
-    """Sum what other pools' pods ask for, by the lender that they are on or made for."""
+def _taken(pod: PodView) -> KubeAmount:
+    """Say what an elastic pod takes of the room lent: what it was made for, and never less than it requests."""
+    made_for = room_from_text(pod.annotations.get(TAKES)) or NO_ROOM
+    return replace(
+        pod.requests,
+        cpu_millicores=max(pod.requests.cpu_millicores, made_for.cpu_millicores),
+        memory_mib=max(pod.requests.memory_mib, made_for.memory_mib),
+    )
+
+
+def _taken_by_lender(pods: tuple[PodView, ...]) -> Mapping[str, KubeAmount]:
+    """Sum what other pools' pods take, by the lender that they are on or made for."""
     found: dict[str, KubeAmount] = {}
     for pod in pods:
         lender = pod.node or pod.annotations.get(LENDER, "")
-        found[lender] = found.get(lender, ZERO) + pod.requests
+        found[lender] = found.get(lender, ZERO) + _taken(pod)
     return found
 
 
-def _lender(room: LenderRoom, own: int, elsewhere: KubeAmount, ephemeral_mib: int) -> Lender:
-    slots = room.pod_slots_left + own
-    if ephemeral_mib > 0 and room.allocatable.ephemeral_mib > 0:
-        left = room.allocatable.ephemeral_mib - (room.online + room.tenants).ephemeral_mib - elsewhere.ephemeral_mib
-        slots = min(slots, max(0, left) // ephemeral_mib)
+def _lender(room: LenderRoom, slots: int, elsewhere: Mapping[str, KubeAmount]) -> Lender:
     return Lender(
         name=room.node.name,
         allocatable=room_of(room.allocatable),
         online=room_of(room.online + room.tenants),
         tenants=room_of(room.tenants),
         pod_slots=slots,
-        elsewhere=room_of(elsewhere),
+        elsewhere=room_of(elsewhere.get(room.node.name, ZERO)),
+        batch_room=None if room.batch_room is None else room_of(room.batch_room),
         refusal=None if room.refusal is None else LenderRefusal(room.refusal.value),
     )
 
@@ -195,7 +223,7 @@ def _pod(pod: PodView) -> ElasticPod:
         uid=pod.uid,
         promise_id=pod.promise,
         lender=pod.node or pod.annotations.get(LENDER, ""),
-        requests=room_of(pod.requests),
+        requests=room_of(_taken(pod)),
         shape=shape_from_text(pod.annotations.get(SHAPE)) or NOTHING,
         phase=PodPhase(pod.phase.value),
         deadline=pod.deadline_at,

@@ -18,7 +18,9 @@ from bridge import app
 from bridge.cli import show, show_round
 from bridge.cli.demo import demo
 from bridge.cli.durations import Duration
+from bridge.cli.forecast import forecast
 from bridge.cli.shares import shares
+from bridge.cli.windows import windows
 from bridge.controller import views
 from bridge.controller.loop import Loop
 from bridge.controller.pool import Mode, Pool
@@ -70,7 +72,9 @@ def cli() -> None:
 
 
 cli.add_command(demo)
+cli.add_command(forecast)
 cli.add_command(shares)
+cli.add_command(windows)
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -175,7 +179,8 @@ def status(path: Path, pool_name: str | None, as_json: bool) -> None:
 def explain(path: Path, pool_name: str | None, as_json: bool, topic: str, name: str | None) -> None:
     """Say a number's inputs, limits and rule.
 
-    window, offer, demand, size, plan, lender NAME, node ID; shares, ledger, tenant NAME, queue PATH, namespace NAME.
+    window, offer, load, demand, size, plan, lender NAME, node ID;
+    shares, ledger, tenant NAME, queue PATH, namespace NAME.
     """
     settings = load(path)
     pools = (ROUNDS,) if views.is_of_round(topic) else _names(settings, pool_name)

@@ -19,6 +19,7 @@ from rich.text import Text
 from bridge.cli import words
 from bridge.controller import record
 from bridge.controller.record import Planned, plain
+from bridge.core.load import SignalState
 from bridge.core.reasons import Gap, Limit
 
 _AMOUNTS = ({"cpu_millicores", "memory_mib"}, {"vcores", "memory_mib"})
@@ -62,7 +63,7 @@ def _planned(name: str, planned: Planned) -> dict[str, Any]:
     return {
         "pool": name,
         "gaps": dict(planned.gaps),
-        "decided": record.decided(planned.decision),
+        "decided": record.decided(planned.decision, planned.snapshot),
         "plan": [_without_fresh_id(record.step(step), planned) for step in planned.plan.acts],
         "moves": [record.step(step) for step in planned.plan.moves],
         "refused": [record.refusal(entry) for entry in planned.plan.refusals],
@@ -121,7 +122,9 @@ def _facts(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "window", "", f"{', '.join(window['windows'])}: open, all back by {words.moment(window['back_by'])}"
     else:
         yield "window", "", f"closed, opens {words.moment(window['opens_at'])}"
-    yield "offer", "", _counted(entry["offered_nodes"], entry["offer_bound_by"])
+    yield "offer", "", f"{_counted(entry['offered_nodes'], entry['offer_bound_by'])}{_until(entry)}"
+    if entry["load"] is not None:
+        yield "load", "" if entry["load"]["state"] == SignalState.FRESH else "yellow", words.load(entry["load"])
     yield "wanted", "", "unknown" if entry["wanted_nodes"] is None else f"{entry['wanted_nodes']} nodes"
     yield "target", "", _counted(entry["target_nodes"], entry["target_bound_by"])
     if entry["target_bound_by"] == Limit.COOL_DOWN and _is_held_back(entry):
@@ -140,6 +143,11 @@ def _facts(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "not ours", "yellow", f"pod {name} carries this pool's labels; it is left alone"
     for step in entry["failed"]:
         yield "failed", "red", f"{words.step(step)}: {step['error']}"
+
+
+def _until(entry: Mapping[str, Any]) -> str:
+    """Say until when the offer holds, where something tells."""
+    return "" if entry["offer_holds_until"] is None else f", holds until {words.moment(entry['offer_holds_until'])}"
 
 
 def _is_held_back(entry: Mapping[str, Any]) -> bool:

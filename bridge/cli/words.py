@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from bridge.core.load import SignalReason
 from bridge.core.reasons import CheckFailure, Gap, LenderRefusal, Limit, Reason
 
 REASONS: dict[Reason, str] = {
@@ -15,6 +16,8 @@ REASONS: dict[Reason, str] = {
     Reason.WINDOW_ENDS: "the window ends",
     Reason.WINDOW_CLOSED: "no window is open",
     Reason.KUBERNETES_NEEDS_ROOM: "Kubernetes needs the room",
+    Reason.LOAD_WILL_RISE: "the forecast doesn't exclude that the online services need the room soon",
+    Reason.SIGNAL_IS_LOST: "the load signal has been lost for long",
     Reason.LENDER_REFUSES: "its Kubernetes node no longer lends",
     Reason.DEADLINE_NEAR: "its deadline is near",
     Reason.NOTHING_RUNS_ON_IT: "nothing runs on it",
@@ -39,7 +42,12 @@ LIMITS: dict[Limit, str] = {
     Limit.NO_WINDOW_OPEN: "no window is open",
     Limit.WINDOW_IS_ENDING: "the window is ending",
     Limit.WINDOW_RATIO: "the window's max_ratio of the lenders' allocatable",
-    Limit.LENDERS_ROOM: "the lenders' room: allocatable, less margin, less what online pods request",
+    Limit.WINDOW_AMOUNT: "the window's max_cores or max_memory_mib",
+    Limit.LENDERS_ROOM: "the lenders' room: what they have, less margin or cap, less what online pods take",
+    Limit.FORECAST: "the forecast of single lenders: what they take within the time a new node must last",
+    Limit.FORECAST_TOTAL: "the forecast of all lenders together",
+    Limit.SIGNAL_FROZEN: "the load signal isn't trusted now, so nothing is lent anew",
+    Limit.SIGNAL_SHRINKING: "the load signal has been lost for long, so what is lent goes back step by step",
     Limit.KEEP_FREE: "the room kept free over all lenders",
     Limit.ONLINE_PODS_WAIT: "online pods wait for a node",
     Limit.MAX_NODES: "limits.max_nodes",
@@ -51,6 +59,15 @@ LIMITS: dict[Limit, str] = {
     Limit.DEMAND_UNKNOWN: "the demand could not be read",
     Limit.GROW_PER_TICK: "limits.grow_per_tick",
     Limit.COOL_DOWN: "limits.cool_down_s has not passed",
+}
+
+SIGNALS: dict[SignalReason, str] = {
+    SignalReason.IN_TIME: "its samples come in time",
+    SignalReason.NO_ANSWER: "its source could not be asked",
+    SignalReason.NO_SAMPLE: "its source said nothing",
+    SignalReason.TOO_OLD: "its samples have stopped",
+    SignalReason.ZERO_UNCONFIRMED: "it says zero, and that has not lasted",
+    SignalReason.NEVER_SEEN: "it has never said anything that could be believed",
 }
 
 GAPS: dict[Gap, str] = {
@@ -69,6 +86,8 @@ REFUSALS: dict[LenderRefusal, str] = {
     LenderRefusal.NO_POD_SLOTS: "has no pod slots left",
     LenderRefusal.NO_EPHEMERAL_STORAGE: "has no ephemeral storage left",
     LenderRefusal.UNKNOWN_ROLE: "does not say that it may lend",
+    LenderRefusal.LOAD_UNKNOWN: "has no load that could be believed",
+    LenderRefusal.LOAD_STALE: "has had no new load for a while",
 }
 
 FAILURES: dict[CheckFailure, str] = {
@@ -111,6 +130,13 @@ def remedy(part: str, gap: Gap) -> str:
     """Say what to do about a part that could not be read; the journal's own words say it already."""
     known = REMEDIES.get((part, gap))
     return "" if known is None else f"; {known}"
+
+
+def load(found: Mapping[str, Any]) -> str:
+    """Say how far the load signal is trusted, and what it says."""
+    cores = "unknown" if found["total_millicores"] is None else f"{found['total_millicores'] / 1000:g} cores in use"
+    why = SIGNALS[SignalReason(found["reason"])]
+    return f"{cores}; signal {found['state']} since {moment(found['since'])}, because {why}"
 
 
 def refusal(word: str) -> str:

@@ -110,6 +110,8 @@ class Loop:
         for pool in self._pools:
             try:
                 pool.journal.prune(pool.clock.now() - self._keep)
+                if pool.foresight is not None:
+                    pool.foresight.prune(pool.clock.now())
             except PortError as error:
                 log.warning("prune.failed pool=%s error=%r", pool.name, str(error))
 

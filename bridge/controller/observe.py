@@ -9,8 +9,12 @@ from typing import TypeVar
 
 from bridge.controller.pool import Pool
 from bridge.core.entitlement import Entitlement
+from bridge.core.forecast.values import Forecast
+from bridge.core.load import Belief, LoadReading
 from bridge.core.reasons import Gap
-from bridge.core.snapshot import Memory, Pause, Snapshot
+from bridge.core.room import lender_sizes, taken_ratios
+from bridge.core.signal import SignalMemory, believe
+from bridge.core.snapshot import KubeFacts, Memory, Pause, Snapshot
 from bridge.ports import PortError
 
 T = TypeVar("T")
@@ -29,6 +33,7 @@ def observe(pool: Pool) -> Observation:
     gaps: dict[str, str] = {}
     at = pool.clock.now()
     kube = _read("kubernetes", pool.kube.observe, gaps)
+    reading = None if pool.signal is None else _read("load", pool.signal.observe, gaps)
     yarn = _read("yarn", pool.yarn.observe, gaps)
     promises = _read("journal", lambda: pool.journal.promises(pool.name), gaps)
     memory, pause, entitlement = Memory(), None, None
@@ -38,6 +43,7 @@ def observe(pool: Pool) -> Observation:
             promises = remembered
         else:
             memory, pause, entitlement = remembered
+    load, signal = _believed(pool, kube, reading, memory, at)
     snapshot = Snapshot(
         at=at,
         policy=pool.policy,
@@ -48,9 +54,35 @@ def observe(pool: Pool) -> Observation:
         memory=memory,
         pause=pause,
         entitlement=entitlement,
+        load=load,
+        signal=signal,
+        forecast=_foreseen(pool, kube, load, at, gaps),
         fresh_ids=tuple(pool.new_id() for _ in range(pool.policy.grow_per_tick)),
     )
     return Observation(snapshot=snapshot, gaps=gaps)
+
+
+def _believed(
+    pool: Pool, kube: KubeFacts | Gap, reading: LoadReading | Gap | None, memory: Memory, at: datetime
+) -> tuple[Belief | None, SignalMemory]:
+    """Say what the signal's samples are taken to mean; without the lenders there is nothing to relate them to."""
+    if reading is None or pool.policy.signal is None:
+        return None, memory.signal
+    whole = {} if isinstance(kube, Gap) else lender_sizes(kube)
+    return believe(pool.policy.signal, memory.signal, reading if whole else Gap.UNREACHABLE, at, whole)
+
+
+def _foreseen(
+    pool: Pool, kube: KubeFacts | Gap, load: Belief | None, at: datetime, gaps: dict[str, str]
+) -> Forecast | None:
+    """Say what is to be expected of what counts as taken on the lenders."""
+    foresight = pool.foresight
+    if foresight is None or isinstance(kube, Gap):
+        return None
+    found = _read(
+        "history", lambda: foresight.look(at, taken_ratios(kube, pool.policy.basis, load), lender_sizes(kube)), gaps
+    )
+    return None if isinstance(found, Gap) else found
 
 
 def _remembered(pool: Pool, at: datetime) -> tuple[Memory, Pause | None, Entitlement | None]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bridge.controller.foresight import Foresight
 from bridge.core.entitlement import Entitlement
 from bridge.core.snapshot import PoolPolicy
 from bridge.core.window import WindowSpan
-from bridge.ports import Clock, Journal, Kube, Yarn
+from bridge.ports import Clock, Journal, Kube, LoadSignal, Yarn
 
 
 class Mode(StrEnum):
@@ -37,6 +38,10 @@ class Pool:
     clock: Clock
     new_id: Callable[[], str]
     mode: Mode
+    signal: LoadSignal | None = None
+    """What online services use; None where the pool goes by requests alone."""
+    foresight: Foresight | None = None
+    """What is to be expected; None where the pool has no forecast."""
     entitled: Callable[[], Entitlement | None] = lambda: None
     """YARN's part of what both systems share, from the journal; None where tenants don't matter."""
 

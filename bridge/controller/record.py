@@ -16,15 +16,17 @@ from types import NoneType
 from typing import Any
 
 from bridge.controller.act import Outcome
+from bridge.controller.formulas import FORMULAS, LASTING_ROOM, LENDER_ROOM
 from bridge.core.actions import CreatePod, Plan, Refusal, ResizeNode, Step
 from bridge.core.decide import Decision
 from bridge.core.lifecycle import State
+from bridge.core.load import Belief
 from bridge.core.nodes import ElasticNode
-from bridge.core.offer import Offer
+from bridge.core.offer import Bound, LenderOffer, Offer
 from bridge.core.reasons import Gap
 from bridge.core.remember import lenders_left_alone
 from bridge.core.resources import NO_ROOM, NOTHING
-from bridge.core.snapshot import ElasticPod, Snapshot
+from bridge.core.snapshot import Basis, ElasticPod, Lender, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ def sections(planned: Planned, outcomes: tuple[Outcome, ...]) -> Mapping[str, An
         "seen": seen(planned.snapshot, planned.gaps),
         "lenders": lenders(planned.snapshot, decision),
         "load": load(decision),
-        "decided": decided(decision),
+        "decided": decided(decision, planned.snapshot),
         "nodes": [node(entry) for entry in decision.nodes],
         "overdue": [
             {key: value for key, value in node(entry).items() if key in _OVERDUE} for entry in overdue(planned)
@@ -79,6 +81,7 @@ def seen(snapshot: Snapshot, gaps: Mapping[str, str]) -> dict[str, Any]:
             "waiting": [plain(entry) for entry in yarn.waiting],
             "ams_waiting": yarn.ams_waiting,
         },
+        "load": belief(snapshot.load),
         "gaps": dict(gaps),
         "paused_until": None if snapshot.pause is None else plain(snapshot.pause.until),
         "pause_reason": None if snapshot.pause is None else snapshot.pause.why,
@@ -89,7 +92,7 @@ def lenders(snapshot: Snapshot, decision: Decision) -> list[dict[str, Any]]:
     """Describe each lender: what it has, what online pods ask, what is left for elastic pods."""
     if isinstance(snapshot.kube, Gap) or isinstance(decision.offer, Gap):
         return []
-    by_lender, left_alone = decision.offer.by_lender, lenders_left_alone(snapshot)
+    by_lender, left_alone, policy = decision.offer.by_lender, lenders_left_alone(snapshot), snapshot.policy
     held: Counter[str] = Counter(entry.promise.lender for entry in decision.nodes if entry.state is not State.GONE)
     return [
         {
@@ -97,14 +100,62 @@ def lenders(snapshot: Snapshot, decision: Decision) -> list[dict[str, Any]]:
             "allocatable": plain(lender.allocatable),
             "online": plain(lender.online),
             "other_pools": plain(lender.elsewhere),
+            "basis": policy.basis.value,
+            "margin_ratio": policy.margin_ratio,
+            **_measured(lender, snapshot),
             "room": plain(by_lender[lender.name].room),
+            "room_formula": LENDER_ROOM[policy.basis],
+            **_expected(lender, snapshot, by_lender[lender.name]),
             "nodes_fit": by_lender[lender.name].nodes,
             "nodes_held": held[lender.name],
-            "refusal": plain(lender.refusal),
+            "refusal": plain(by_lender[lender.name].refusal),
             "left_alone": lender.name in left_alone,
         }
         for lender in snapshot.kube.lenders
     ]
+
+
+def _measured(lender: Lender, snapshot: Snapshot) -> dict[str, Any]:
+    """Describe what a lender is believed to use, where that counts."""
+    if snapshot.policy.basis is Basis.REQUESTS:
+        return {}
+    used = None if snapshot.load is None else snapshot.load.by_lender.get(lender.name)
+    return {
+        "cap_ratio": snapshot.policy.cap_ratio,
+        "used_millicores": used,
+        "is_confirmed": snapshot.load is not None and lender.name not in snapshot.load.unconfirmed,
+    }
+
+
+def _expected(lender: Lender, snapshot: Snapshot, found: LenderOffer) -> dict[str, Any]:
+    """Describe what a lender is expected to take, where there is a forecast."""
+    if snapshot.forecast is None:
+        return {}
+    series = snapshot.forecast.by_lender.get(lender.name)
+    return {
+        "forecast": None if series is None else plain(series),
+        "forecast_made_at": plain(snapshot.forecast.made_at),
+        "lend_for_s": snapshot.policy.lend_for.total_seconds(),
+        "lasting_room": plain(found.lasting_room),
+        "lasting_formula": LASTING_ROOM,
+        "lasting_nodes": found.lasting_nodes,
+        "staying_nodes": found.staying_nodes,
+    }
+
+
+def belief(load: Belief | None) -> dict[str, Any] | None:
+    """Describe how far the load signal is trusted; what each lender uses stands with the lenders."""
+    if load is None:
+        return None
+    return {
+        "state": load.state.value,
+        "reason": load.reason.value,
+        "since": plain(load.since),
+        "changes_at": plain(load.changes_at),
+        "sampled_at": plain(load.sampled_at),
+        "total_millicores": load.total_millicores,
+        "unconfirmed": list(load.unconfirmed),
+    }
 
 
 def load(decision: Decision) -> dict[str, Any]:
@@ -127,11 +178,13 @@ def load(decision: Decision) -> dict[str, Any]:
     }
 
 
-def decided(decision: Decision) -> dict[str, Any]:
+def decided(decision: Decision, snapshot: Snapshot) -> dict[str, Any]:
     """Describe the decision with the chain of limits behind it."""
+    lend_for_s = None if snapshot.forecast is None else snapshot.policy.lend_for.total_seconds()
     return {
         "window": plain(decision.allowance),
         "offer": offer(decision.offer),
+        "lend_for_s": lend_for_s,
         "demand": plain(decision.demand),
         "size": {
             "open_nodes": decision.size.open_nodes,
@@ -150,9 +203,23 @@ def offer(offer: Offer | Gap) -> Any:
     return {
         "nodes": offer.nodes,
         "lasting": offer.lasting,
+        "staying": offer.staying,
         "ceiling": offer.ceiling,
         "bound_by": plain(offer.bound_by),
-        "chain": [plain(entry) for entry in offer.chain],
+        "chain": [bound(entry) for entry in offer.chain],
+        "growth": [bound(entry) for entry in offer.growth],
+    }
+
+
+def bound(entry: Bound) -> dict[str, Any]:
+    """Describe one limit: what it allows, by which formula, from which inputs, and when that will change."""
+    return {
+        "limit": entry.limit.value,
+        "nodes": entry.nodes,
+        "room": plain(entry.room),
+        "formula": FORMULAS[entry.limit],
+        "inputs": plain(entry.inputs),
+        "changes_at": plain(entry.changes_at),
     }
 
 

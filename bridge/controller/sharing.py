@@ -12,6 +12,7 @@ from bridge.core.entitlement import Entitlement
 from bridge.core.ledger import Ledger, Side
 from bridge.core.reasons import Gap
 from bridge.core.resources import NO_ROOM
+from bridge.core.snapshot import Memory
 from bridge.core.tenants.facts import Leaf, NamespaceUse, QueueFacts, RoundFacts, RoundMemory, Told
 from bridge.core.tenants.lendable import lendable
 from bridge.core.tenants.policy import SharePolicy
@@ -120,8 +121,10 @@ def _facts(sharing: Sharing, gaps: dict[str, str]) -> RoundFacts:
     )
     kube = _read("kubernetes", pool.kube.observe, gaps)
     journal = _read("journal", lambda: _remembered(sharing), gaps)
-    allowed = allowance(pool.windows(at), at, pool.policy.notice)
-    told, ledger, memory, obeyed = journal if not isinstance(journal, Gap) else (journal, None, RoundMemory(), 0)
+    told, ledger, memory, of_pool = (
+        journal if not isinstance(journal, Gap) else (journal, None, RoundMemory(), Memory())
+    )
+    allowed = allowance(pool.windows(at), at, pool.policy.notice, of_pool.gates.closed)
     trouble = _trouble(queues, told)
     if trouble is not None:
         gaps["yarn"] = trouble
@@ -133,7 +136,7 @@ def _facts(sharing: Sharing, gaps: dict[str, str]) -> RoundFacts:
         lendable=kube if isinstance(kube, Gap) else lendable(kube, pool.policy, allowed),
         told=told,
         ledger=ledger,
-        obeyed_by_yarn=obeyed,
+        obeyed_by_yarn=of_pool.obeyed_version,
         memory=memory,
     )
 
@@ -150,10 +153,10 @@ def _trouble(queues: QueueFacts | Gap, told: tuple[Told, ...] | Gap) -> str | No
     return None
 
 
-def _remembered(sharing: Sharing) -> tuple[tuple[Told, ...], Ledger | None, RoundMemory, int]:
-    """Read what the journal holds: promises, ledger, the last round's memory, and the version that the pool obeyed."""
-    obeyed = sharing.pool.journal.memory(sharing.pool.name).obeyed_version
-    return sharing.shares.told(), sharing.shares.ledger(), sharing.shares.memory(), obeyed
+def _remembered(sharing: Sharing) -> tuple[tuple[Told, ...], Ledger | None, RoundMemory, Memory]:
+    """Read what the journal holds: promises, ledger, and what the last round and the pool's last tick remember."""
+    of_pool = sharing.pool.journal.memory(sharing.pool.name)
+    return sharing.shares.told(), sharing.shares.ledger(), sharing.shares.memory(), of_pool
 
 
 def _read(part: str, read: Callable[[], T], gaps: dict[str, str]) -> T | Gap:

@@ -6,7 +6,7 @@ One query layer: the command line prints these values, and so may an API.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.controller.question import chain
@@ -14,7 +14,7 @@ from bridge.controller.record import plain
 from bridge.core.snapshot import Memory
 from bridge.ports import TickRecord
 
-TOPICS = ("window", "offer", "demand", "size", "plan", "lender NAME", "node ID")
+TOPICS = ("window", "offer", "load", "demand", "size", "plan", "lender NAME", "node ID")
 
 
 class UnknownTopic(LookupError):
@@ -44,6 +44,8 @@ def status(record: TickRecord | None, memory: Memory, pool: str, at: datetime) -
         "window": decided["window"],
         "offered_nodes": offer["nodes"] if isinstance(offer, Mapping) else None,
         "offer_bound_by": offer["bound_by"] if isinstance(offer, Mapping) else offer,
+        "offer_holds_until": plain(_holds_until(record)),
+        "load": sections["seen"]["load"],
         "wanted_nodes": decided["demand"]["nodes"] if isinstance(decided["demand"], Mapping) else None,
         "target_nodes": decided["size"]["target"],
         "target_bound_by": decided["size"]["bound_by"],
@@ -59,6 +61,16 @@ def status(record: TickRecord | None, memory: Memory, pool: str, at: datetime) -
     }
 
 
+def _holds_until(record: TickRecord) -> datetime | None:
+    """Say until when what is lent anew may be kept: by the windows, and by the forecast of that tick."""
+    decided = record.sections["decided"]
+    closes_at, lend_for_s = decided["window"]["closes_at"], decided["lend_for_s"]
+    ends = [] if closes_at is None else [datetime.fromisoformat(closes_at)]
+    if lend_for_s is not None:
+        ends.append(record.at + timedelta(seconds=lend_for_s))
+    return min(ends) if closes_at is not None else None
+
+
 def explain(record: TickRecord, topic: str, name: str | None) -> dict[str, Any]:
     """Say a number's inputs, limits and rule. Raises ``UnknownTopic``."""
     sections = record.sections
@@ -67,7 +79,9 @@ def explain(record: TickRecord, topic: str, name: str | None) -> dict[str, Any]:
         case "window":
             found: Any = decided["window"]
         case "offer":
-            found = {"offer": decided["offer"], "window": decided["window"], "lenders": sections["lenders"]}
+            found = {"offer": decided["offer"], "window": decided["window"], "lenders": sections.get("lenders", [])}
+        case "load":
+            found = {"load": sections["seen"]["load"], "lenders": sections.get("lenders", [])}
         case "demand":
             found = {"demand": decided["demand"], "yarn": sections["seen"]["yarn"]}
         case "size":
@@ -75,7 +89,7 @@ def explain(record: TickRecord, topic: str, name: str | None) -> dict[str, Any]:
         case "plan":
             found = {"plan": sections["plan"], "refused": sections["refused"], "done": sections["done"]}
         case "lender":
-            found = _one(sections["lenders"], "name", name, "lender")
+            found = _one(sections.get("lenders", []), "name", name, "lender")
         case "node":
             found = _one(sections["nodes"], "id", name, "elastic node")
         case _:

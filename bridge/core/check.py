@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.core.actions import CreatePod, Plan, Purpose, Refusal, ResizeNode, Step
+from bridge.core.allowed import allowed
 from bridge.core.lifecycle import State, is_allowed_in_a_tick
-from bridge.core.offer import lender_room
+from bridge.core.load import SignalState
 from bridge.core.reasons import CheckFailure, Gap
 from bridge.core.resources import NO_ROOM, Room
+from bridge.core.room import coming_room, smallest, total_room
 from bridge.core.snapshot import Promise, Snapshot, YarnNode
-from bridge.core.window import allowance
 
 
 def check(plan: Plan, snapshot: Snapshot) -> Plan:
@@ -85,11 +86,11 @@ def _held(snapshot: Snapshot, promises: tuple[Promise, ...]) -> list[tuple[str, 
 
 
 def _room_left(snapshot: Snapshot, held: list[tuple[str, Room]]) -> dict[str, Room]:
-    """Count what each lender has left; one that refuses has nothing."""
+    """Count what each lender has left for as long as a new node must last; one that refuses has nothing."""
     if isinstance(snapshot.kube, Gap):
         return {}
     left = {
-        lender.name: lender_room(lender, snapshot.policy) if lender.refusal is None else NO_ROOM
+        lender.name: coming_room(lender, snapshot, snapshot.policy.lend_for) if lender.refusal is None else NO_ROOM
         for lender in snapshot.kube.lenders
     }
     for lender, amount in held:
@@ -99,12 +100,17 @@ def _room_left(snapshot: Snapshot, held: list[tuple[str, Room]]) -> dict[str, Ro
 
 
 def _pool_left(snapshot: Snapshot, held: list[tuple[str, Room]]) -> Room:
-    """Count what the windows leave of the lenders' allocatable, what is lent already included."""
+    """Count what windows and forecast leave of all lenders together, what is lent already included."""
     if isinstance(snapshot.kube, Gap):
         return NO_ROOM
-    allowed = allowance(snapshot.windows, snapshot.at)
+    allows, _ = allowed(snapshot)
     whole = sum((lender.allocatable for lender in snapshot.kube.lenders), start=NO_ROOM)
-    return whole.share(allowed.max_ratio) - sum((amount for _, amount in held), start=NO_ROOM)
+    bounds = [
+        whole.share(allows.max_ratio),
+        allows.max_room,
+        total_room(snapshot.kube.lenders, snapshot, snapshot.policy.lend_for),
+    ]
+    return smallest(bound for bound in bounds if bound is not None) - sum((one for _, one in held), start=NO_ROOM)
 
 
 def _failure(step: Step, snapshot: Snapshot, world: _World) -> CheckFailure | None:
@@ -126,6 +132,8 @@ def _failure(step: Step, snapshot: Snapshot, world: _World) -> CheckFailure | No
 def _bad_create(step: Step, act: CreatePod, snapshot: Snapshot, world: _World) -> CheckFailure | None:
     """A new pod needs a full view, a deadline ahead, room that nobody holds, and a place in what may be lent in all."""
     if isinstance(snapshot.kube, Gap) or isinstance(snapshot.yarn, Gap) or isinstance(snapshot.promises, Gap):
+        return CheckFailure.WORLD_UNKNOWN
+    if snapshot.load is not None and snapshot.load.state is not SignalState.FRESH:
         return CheckFailure.WORLD_UNKNOWN
     if not snapshot.yarn.minimum.fits_in(act.shape):
         return CheckFailure.SHAPE_BELOW_MINIMUM

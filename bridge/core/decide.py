@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.core.allowed import allowed
 from bridge.core.demand import Demand, demand
 from bridge.core.drain import Return, returns, surplus
 from bridge.core.nodes import ElasticNode, elastic_nodes
@@ -12,7 +13,7 @@ from bridge.core.reasons import Gap
 from bridge.core.remember import remember
 from bridge.core.size import Size, size
 from bridge.core.snapshot import Memory, Snapshot
-from bridge.core.window import Allowance, allowance
+from bridge.core.window import Allowance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +36,20 @@ class Decision:
 def decide(snapshot: Snapshot) -> Decision:
     """Decide from a snapshot alone: the same snapshot gives the same decision."""
     nodes = elastic_nodes(snapshot)
-    allowed = allowance(snapshot.windows, snapshot.at, snapshot.policy.notice)
-    offered = offer(snapshot, allowed)
-    leaving = returns(snapshot, nodes, allowed, offered)
+    allows, gates = allowed(snapshot)
+    offered = offer(snapshot, allows)
+    leaving = returns(snapshot, nodes, allows, offered)
     gone = {entry.node_id for entry in leaving}
     staying = tuple(node for node in nodes if node.id not in gone)
     wanted = demand(snapshot, staying)
     sized = size(snapshot, staying, offered, wanted)
     return Decision(
-        allowance=allowed,
+        allowance=allows,
         nodes=nodes,
         offer=offered,
         demand=wanted,
         size=sized,
         returns=leaving,
         cordons=surplus(staying, sized),
-        memory=remember(snapshot, nodes, sized),
+        memory=remember(snapshot, nodes, sized, gates),
     )

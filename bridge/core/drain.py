@@ -13,7 +13,7 @@ from typing import TypeGuard
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.offer import LenderOffer, Offer
-from bridge.core.reasons import Gap, LenderRefusal, Reason
+from bridge.core.reasons import Gap, LenderRefusal, Limit, Reason
 from bridge.core.resources import NO_ROOM
 from bridge.core.size import Size
 from bridge.core.snapshot import Snapshot
@@ -24,6 +24,8 @@ _RETURN_REASONS = frozenset(
         Reason.WINDOW_ENDS,
         Reason.WINDOW_CLOSED,
         Reason.KUBERNETES_NEEDS_ROOM,
+        Reason.LOAD_WILL_RISE,
+        Reason.SIGNAL_IS_LOST,
         Reason.LENDER_REFUSES,
         Reason.DEADLINE_NEAR,
     }
@@ -50,6 +52,7 @@ def returns(
     _take_over(found, _due(snapshot, nodes))
     _take_over(found, _lenders(snapshot, nodes, offer, found))
     _take_over(found, _window(snapshot, nodes, allowed, offer, found))
+    _take_over(found, _ahead(nodes, offer, found))
     deadlines = {node.id: node.promise.deadline for node in nodes}
     return tuple(_not_later(found[key], deadlines[key]) for key in sorted(found))
 
@@ -130,7 +133,32 @@ def _window(
         return []
     # What is on a lender that can't be read now isn't counted against the others, nor called back for it.
     holding = [node for node in _holding(nodes, returns, soon) if _is_known(offer.by_lender.get(node.promise.lender))]
-    return _called(holding[: max(0, len(holding) - offer.nodes)], soon, Reason.KUBERNETES_NEEDS_ROOM)
+    return _called(holding[: max(0, len(holding) - offer.nodes)], soon, _why_now(offer))
+
+
+def _why_now(offer: Offer) -> Reason:
+    """Say why what is above the offer goes back at once."""
+    tightest = min(offer.chain, key=lambda bound: bound.nodes)
+    return Reason.SIGNAL_IS_LOST if tightest.limit is Limit.SIGNAL_SHRINKING else Reason.KUBERNETES_NEEDS_ROOM
+
+
+def _ahead(nodes: tuple[ElasticNode, ...], offer: Offer | Gap, returns: dict[str, Return]) -> list[Return]:
+    """What goes back ahead of a peak that the forecast doesn't exclude, in time for most tasks to end by themselves."""
+    if isinstance(offer, Gap):
+        return []
+    by_lender: dict[str, list[ElasticNode]] = defaultdict(list)
+    for node in _holding(nodes, returns, offer.staying_by):
+        if _is_known(offer.by_lender.get(node.promise.lender)):
+            by_lender[node.promise.lender].append(node)
+    leaving = [
+        node
+        for lender, holding in by_lender.items()
+        for node in holding[: max(0, len(holding) - offer.by_lender[lender].staying_nodes)]
+    ]
+    gone = {node.id for node in leaving}
+    rest = _in_turn([node for holding in by_lender.values() for node in holding if node.id not in gone], returns)
+    leaving += rest[: max(0, len(rest) - offer.staying)]
+    return _called(leaving, offer.staying_by, Reason.LOAD_WILL_RISE)
 
 
 def _lenders(
@@ -157,7 +185,7 @@ def _lenders(
 
 def _is_known(entry: LenderOffer | None) -> TypeGuard[LenderOffer]:
     """Say whether a lender says what it has. One that vanished, or says nothing, lends no more, and that is all."""
-    return entry is not None and entry.refusal is not LenderRefusal.UNKNOWN_ROLE
+    return entry is not None and entry.refusal not in {LenderRefusal.UNKNOWN_ROLE, LenderRefusal.LOAD_UNKNOWN}
 
 
 def _over(holding: list[ElasticNode], entry: LenderOffer) -> list[ElasticNode]:
@@ -179,6 +207,11 @@ def _holding(nodes: tuple[ElasticNode, ...], returns: dict[str, Return], by: dat
         for node in nodes
         if node.state not in {State.GONE, State.DELETING} and (node.id not in returns or returns[node.id].deadline > by)
     ]
+    return _in_turn(holding, returns)
+
+
+def _in_turn(holding: list[ElasticNode], returns: dict[str, Return]) -> list[ElasticNode]:
+    """Order nodes by who goes first."""
     return sorted(holding, key=lambda node: (_is_busy(node), node.id not in returns, cost(node)))
 
 

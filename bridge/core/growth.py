@@ -23,7 +23,12 @@ def reopened(decision: Decision, returns: dict[str, Return]) -> frozenset[str]:
     missing = max(0, decision.size.target - decision.size.open_nodes)
     if isinstance(decision.offer, Gap) or missing == 0:
         return frozenset()
-    lending = {name for name, entry in decision.offer.by_lender.items() if entry.refusal is None}
+    held = _held(decision.nodes)
+    lending = {
+        name
+        for name, entry in decision.offer.by_lender.items()
+        if entry.refusal is None and held[name][1] <= entry.lasting_nodes
+    }
     closed = [
         node
         for node in decision.nodes
@@ -49,7 +54,7 @@ def new_nodes(snapshot: Snapshot, decision: Decision, reopened_nodes: int) -> It
     rooms: list[tuple[int, str]] = []
     for name, entry in decision.offer.by_lender.items():
         amount, count = held[name]
-        free = min(shape.pod.times_in(entry.room - amount), entry.nodes - count)
+        free = min(shape.pod.times_in(entry.lasting_room - amount), entry.lasting_nodes - count)
         if entry.refusal is None and name not in left_alone and free > 0:
             rooms.append((-free, name))
     heapq.heapify(rooms)

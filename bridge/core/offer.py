@@ -1,19 +1,27 @@
 """How much may be lent now, on which node, and until when: the smallest of what every limit allows.
 
-Leaves to others whether anybody wants it (``demand``) and how fast to go there (``size``).
+Two chains of limits are kept. The first bounds what may be there: what is above it goes back at once. The second bounds
+what may be made anew, for it must also last. Between the two lies what may stay for now, and must be back before the
+forecast's peak. Leaves to others whether anybody wants it (``demand``) and how fast to go there (``size``).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
+from bridge.core.load import SignalState
 from bridge.core.reasons import Gap, LenderRefusal, Limit
 from bridge.core.resources import NO_ROOM, Room
+from bridge.core.room import coming_room, lender_room, smallest, taken, total_room
 from bridge.core.snapshot import KubeFacts, Lender, PoolPolicy, Snapshot
 from bridge.core.window import Allowance
 
 _EMPTYING = frozenset({LenderRefusal.CORDONED, LenderRefusal.DELETING})
+
+Input = Room | float | int | str | datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +31,10 @@ class Bound:
     limit: Limit
     nodes: int
     room: Room | None = None
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    """What the limit's formula takes."""
+    changes_at: datetime | None = None
+    """When it will change next, as far as that is known now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +45,11 @@ class LenderOffer:
     room: Room
     nodes: int
     """How many elastic nodes of the pool's shape fit; none is made anew while the lender refuses."""
+    lasting_room: Room
+    """What it can give for as long as a new node must last, by the forecast."""
+    lasting_nodes: int
+    staying_nodes: int
+    """How many may stay beyond the time within which room is given back ahead of a peak."""
     refusal: LenderRefusal | None = None
     must_empty: bool = False
     """A cordoned node's elastic pods leave as well."""
@@ -49,10 +66,18 @@ class Offer:
     """How many may be there now."""
     lasting: int
     """How many of these may stay after the allowance's ``back_by``."""
+    staying: int
+    """How many may stay after ``staying_by``, by the forecast."""
+    staying_by: datetime
     ceiling: int
-    """Up to how many new ones may be made: as ``nodes``, or ``lasting`` from ``lead`` on, and less when pods wait."""
+    """Up to how many new ones may be made: no more than ``nodes``, and less where a limit of the second chain binds."""
+    holds_until: datetime | None
+    """Until when what is made now may be kept, as far as windows and forecast tell; None where nothing may be made."""
     by_lender: Mapping[str, LenderOffer]
     chain: tuple[Bound, ...]
+    """What bounds ``nodes``."""
+    growth: tuple[Bound, ...]
+    """What bounds ``ceiling`` besides."""
     bound_by: Limit
 
 
@@ -61,81 +86,235 @@ def offer(snapshot: Snapshot, allowed: Allowance) -> Offer | Gap:
     if isinstance(snapshot.kube, Gap):
         return snapshot.kube
     policy, kube = snapshot.policy, snapshot.kube
-    by_lender = {lender.name: lender_offer(lender, policy) for lender in kube.lenders}
+    by_lender = {lender.name: lender_offer(lender, snapshot) for lender in kube.lenders}
     whole = _sum(lender.allocatable for lender in kube.lenders if not by_lender[lender.name].must_empty)
-    slots = sum(entry.nodes for entry in by_lender.values() if not entry.must_empty)
-    room = _sum(entry.room for entry in by_lender.values() if not entry.must_empty)
-
-    chain: tuple[Bound, ...] = (
-        Bound(
-            limit=Limit.WINDOW_RATIO if allowed.is_open else Limit.NO_WINDOW_OPEN,
-            nodes=policy.shape.pod.times_in(whole.share(allowed.max_ratio)),
-            room=whole.share(allowed.max_ratio),
-        ),
-        Bound(limit=Limit.LENDERS_ROOM, nodes=slots, room=room),
-        Bound(
-            limit=Limit.KEEP_FREE,
-            nodes=policy.shape.pod.times_in((room - policy.keep_free).at_least_zero()),
-            room=(room - policy.keep_free).at_least_zero(),
-        ),
-        Bound(limit=Limit.MAX_NODES, nodes=policy.max_nodes),
-    )
-    if snapshot.entitlement is not None:
-        entitled = snapshot.entitlement.room
-        chain += (Bound(limit=Limit.ENTITLEMENT, nodes=policy.shape.pod.times_in(entitled), room=entitled),)
+    chain = _chain(snapshot, allowed, by_lender, whole)
     tightest = min(chain, key=lambda bound: bound.nodes)
-    lasting = min(tightest.nodes, policy.shape.pod.times_in(whole.share(allowed.next_ratio)))
-    ceiling, bound_by = _ceiling(snapshot, kube, allowed, tightest, lasting)
+    after = _window_room(whole, allowed.next_ratio, allowed.next_room)
+    lasting = min(tightest.nodes, policy.shape.pod.times_in(after))
+    growth = _growth(snapshot, kube, allowed, by_lender, lasting)
+    narrowest = min((tightest, *growth), key=lambda bound: bound.nodes)
     return Offer(
         nodes=tightest.nodes,
         lasting=lasting,
-        ceiling=ceiling,
+        staying=_staying(snapshot, kube, by_lender),
+        staying_by=snapshot.at + policy.give_back_ahead,
+        ceiling=narrowest.nodes,
+        holds_until=_holds_until(snapshot, allowed) if narrowest.nodes > 0 else None,
         by_lender=by_lender,
         chain=chain,
-        bound_by=bound_by,
+        growth=growth,
+        bound_by=narrowest.limit,
     )
 
 
-def _ceiling(
-    snapshot: Snapshot, kube: KubeFacts, allowed: Allowance, tightest: Bound, lasting: int
-) -> tuple[int, Limit]:
+def _chain(
+    snapshot: Snapshot, allowed: Allowance, by_lender: Mapping[str, LenderOffer], whole: Room
+) -> tuple[Bound, ...]:
+    """Say what each limit leaves of what may be there now."""
+    policy, pod = snapshot.policy, snapshot.policy.shape.pod
+    giving = [entry for entry in by_lender.values() if not entry.must_empty]
+    room = _sum(entry.room for entry in giving)
+    kept = (room - policy.keep_free).at_least_zero()
+    chain = (
+        *_window_chain(policy, allowed, whole),
+        Bound(
+            limit=Limit.LENDERS_ROOM,
+            nodes=sum(entry.nodes for entry in giving),
+            room=room,
+            inputs={"lenders": len(giving), "basis": policy.basis.value},
+            changes_at=None if snapshot.load is None else snapshot.load.changes_at,
+        ),
+        Bound(
+            limit=Limit.KEEP_FREE,
+            nodes=pod.times_in(kept),
+            room=kept,
+            inputs={"room": room, "keep_free": policy.keep_free},
+        ),
+        Bound(limit=Limit.MAX_NODES, nodes=policy.max_nodes, inputs={"max_nodes": policy.max_nodes}),
+    )
+    return chain + _entitlement(snapshot) + _shrinking(snapshot)
+
+
+def _window_chain(policy: PoolPolicy, allowed: Allowance, whole: Room) -> tuple[Bound, ...]:
+    """Say what the windows leave: a share of the lenders, and an amount where one is set."""
+    share = whole.share(allowed.max_ratio)
+    ratio = Bound(
+        limit=Limit.WINDOW_RATIO if allowed.is_open else Limit.NO_WINDOW_OPEN,
+        nodes=policy.shape.pod.times_in(share),
+        room=share,
+        inputs={"allocatable": whole, "max_ratio": allowed.max_ratio},
+        changes_at=allowed.back_by or allowed.opens_at,
+    )
+    if allowed.max_room is None:
+        return (ratio,)
+    amount = Bound(
+        limit=Limit.WINDOW_AMOUNT,
+        nodes=policy.shape.pod.times_in(allowed.max_room),
+        room=allowed.max_room,
+        changes_at=allowed.back_by,
+    )
+    return (ratio, amount)
+
+
+def _entitlement(snapshot: Snapshot) -> tuple[Bound, ...]:
+    """Say what the ledger leaves to YARN, where tenants share the lenders."""
+    if snapshot.entitlement is None:
+        return ()
+    entitled = snapshot.entitlement.room
+    nodes = snapshot.policy.shape.pod.times_in(entitled)
+    inputs = {"version": snapshot.entitlement.version}
+    return (Bound(limit=Limit.ENTITLEMENT, nodes=nodes, room=entitled, inputs=inputs),)
+
+
+def _shrinking(snapshot: Snapshot) -> tuple[Bound, ...]:
+    """Say what a load signal that is long lost still allows: step by step less of what was lent."""
+    load, held = snapshot.load, snapshot.memory.held_when_lost
+    if load is None or load.state is not SignalState.SHRINKING or held is None:
+        return ()
+    return (
+        Bound(
+            limit=Limit.SIGNAL_SHRINKING,
+            nodes=math.floor(held * load.keep_ratio + 1e-9),
+            inputs={"held_when_lost": held, "keep_ratio": load.keep_ratio, "sampled_at": load.sampled_at},
+            changes_at=load.changes_at,
+        ),
+    )
+
+
+def _growth(
+    snapshot: Snapshot,
+    kube: KubeFacts,
+    allowed: Allowance,
+    by_lender: Mapping[str, LenderOffer],
+    lasting: int,
+) -> tuple[Bound, ...]:
     """Bound what may be made anew.
 
-    A lender that refuses, pods that wait, an ending window, a label that the ResourceManager doesn't know yet and a
-    pause hold growth, but take nothing back.
+    A lender that refuses, a peak that is expected, a signal that is lost, pods that wait, an ending window, a label
+    that the ResourceManager doesn't know yet and a pause hold growth, but take nothing back by themselves.
     """
     policy, shape = snapshot.policy, snapshot.policy.shape.pod
-    lending = [lender for lender in kube.lenders if lender.refusal is None]
-    share = _sum(lender.allocatable for lender in lending).share(allowed.max_ratio)
-    bounds = [(tightest.nodes, tightest.limit), (shape.times_in(share), Limit.WINDOW_RATIO)]
+    lending = [lender for lender in kube.lenders if by_lender[lender.name].refusal is None]
+    whole = _sum(lender.allocatable for lender in lending)
+    share = _window_room(whole, allowed.max_ratio, allowed.max_room)
+    bounds = [
+        Bound(
+            limit=Limit.WINDOW_RATIO,
+            nodes=shape.times_in(share),
+            room=share,
+            inputs={"allocatable": whole, "max_ratio": allowed.max_ratio},
+            changes_at=allowed.back_by,
+        ),
+        *_forecast(snapshot, kube, by_lender),
+        *_frozen(snapshot),
+    ]
     if kube.online_waiting != NO_ROOM:
-        room = _sum(lender_room(lender, policy) for lender in lending) - policy.keep_free - kube.online_waiting
-        bounds.append((shape.times_in(room.at_least_zero()), Limit.ONLINE_PODS_WAIT))
+        room = _sum(lender_room(lender, snapshot) for lender in lending) - policy.keep_free - kube.online_waiting
+        bounds.append(
+            Bound(
+                limit=Limit.ONLINE_PODS_WAIT,
+                nodes=shape.times_in(room.at_least_zero()),
+                room=room.at_least_zero(),
+                inputs={"online_waiting": kube.online_waiting},
+            )
+        )
     if allowed.is_ending(snapshot.at):
-        bounds.append((lasting, Limit.WINDOW_IS_ENDING))
+        bounds.append(Bound(limit=Limit.WINDOW_IS_ENDING, nodes=lasting, changes_at=allowed.back_by))
     if policy.label is not None and not isinstance(snapshot.yarn, Gap) and policy.label not in snapshot.yarn.labels:
-        bounds.append((0, Limit.LABEL_MISSING))
+        bounds.append(Bound(limit=Limit.LABEL_MISSING, nodes=0, inputs={"label": policy.label}))
     if snapshot.pause is not None:
-        bounds.append((0, Limit.PAUSED))
-    return min(bounds, key=lambda bound: bound[0])
+        bounds.append(Bound(limit=Limit.PAUSED, nodes=0, changes_at=snapshot.pause.until))
+    return tuple(bounds)
 
 
-def lender_offer(lender: Lender, policy: PoolPolicy) -> LenderOffer:
-    """Compute what one lender gives: its room, and how many nodes of the pool's shape that makes."""
-    room = lender_room(lender, policy)
-    nodes = min(policy.shape.pod.times_in(room), max(0, lender.pod_slots))
+def _forecast(snapshot: Snapshot, kube: KubeFacts, by_lender: Mapping[str, LenderOffer]) -> tuple[Bound, ...]:
+    """Say what the forecast leaves for as long as a new node must last: lender by lender, and of all together."""
+    policy, forecast = snapshot.policy, snapshot.forecast
+    if forecast is None:
+        return ()
+    giving = [entry for entry in by_lender.values() if entry.refusal is None]
+    total = total_room(kube.lenders, snapshot, policy.lend_for) or NO_ROOM
+    bound, lend_for_s = forecast.total.at(policy.lend_for), policy.lend_for.total_seconds()
+    return (
+        Bound(
+            limit=Limit.FORECAST,
+            nodes=sum(entry.lasting_nodes for entry in giving),
+            room=_sum(entry.lasting_room for entry in giving),
+            inputs={"lend_for_s": lend_for_s, "made_at": forecast.made_at, "lenders": len(giving)},
+        ),
+        Bound(
+            limit=Limit.FORECAST_TOTAL,
+            nodes=policy.shape.pod.times_in(total),
+            room=total,
+            inputs={
+                "lend_for_s": lend_for_s,
+                "made_at": forecast.made_at,
+                "bound_ratio": bound.ratio,
+                "expected_ratio": bound.expected_ratio,
+                "margin_ratio": bound.margin_ratio,
+                "method": bound.method,
+                "history_days": round(forecast.total.history.total_seconds() / 86400, 2),
+            },
+        ),
+    )
+
+
+def _frozen(snapshot: Snapshot) -> tuple[Bound, ...]:
+    """Nothing is lent anew while the load signal isn't trusted."""
+    load = snapshot.load
+    if load is None or load.state is SignalState.FRESH:
+        return ()
+    inputs: dict[str, Input] = {"reason": load.reason.value, "since": load.since, "sampled_at": load.sampled_at}
+    return (Bound(limit=Limit.SIGNAL_FROZEN, nodes=0, inputs=inputs, changes_at=load.changes_at),)
+
+
+def _staying(snapshot: Snapshot, kube: KubeFacts, by_lender: Mapping[str, LenderOffer]) -> int:
+    """Count what may stay beyond the next peak, by the forecast of single lenders and of all together."""
+    policy = snapshot.policy
+    apart = sum(entry.staying_nodes for entry in by_lender.values() if not entry.must_empty)
+    together = total_room(kube.lenders, snapshot, policy.give_back_ahead)
+    return apart if together is None else min(apart, policy.shape.pod.times_in(together))
+
+
+def _holds_until(snapshot: Snapshot, allowed: Allowance) -> datetime | None:
+    """Say until when what is made now may be kept."""
+    ends = [] if allowed.closes_at is None else [allowed.closes_at]
+    if snapshot.forecast is not None:
+        ends.append(snapshot.at + snapshot.policy.lend_for)
+    return min(ends, default=None)
+
+
+def lender_offer(lender: Lender, snapshot: Snapshot) -> LenderOffer:
+    """Compute what one lender gives, now and for a while, and how many nodes of the pool's shape that makes."""
+    policy = snapshot.policy
+    room, lasting = lender_room(lender, snapshot), coming_room(lender, snapshot, policy.lend_for)
+    slots = max(0, lender.pod_slots)
+    refusal = lender.refusal or _unsure(lender, snapshot)
     return LenderOffer(
         lender=lender.name,
         room=room,
-        nodes=nodes,
-        refusal=lender.refusal,
-        must_empty=lender.refusal in _EMPTYING,
+        nodes=min(policy.shape.pod.times_in(room), slots),
+        lasting_room=lasting,
+        lasting_nodes=min(policy.shape.pod.times_in(lasting), slots),
+        staying_nodes=min(policy.shape.pod.times_in(coming_room(lender, snapshot, policy.give_back_ahead)), slots),
+        refusal=refusal,
+        must_empty=refusal in _EMPTYING,
     )
 
 
-def lender_room(lender: Lender, policy: PoolPolicy) -> Room:
-    """Compute one lender's room: allocatable less margin, online pods and other pools' elastic pods, rounded down."""
-    return (lender.allocatable.share(1 - policy.margin_ratio) - lender.online - lender.elsewhere).at_least_zero()
+def _unsure(lender: Lender, snapshot: Snapshot) -> LenderRefusal | None:
+    """Say why nothing is lent anew on a lender whose load isn't known well enough."""
+    if taken(lender, snapshot) is None:
+        return LenderRefusal.LOAD_UNKNOWN
+    is_stale = snapshot.load is not None and lender.name in snapshot.load.stale
+    return LenderRefusal.LOAD_STALE if is_stale else None
+
+
+def _window_room(whole: Room, ratio: float, amount: Room | None) -> Room:
+    """Return what a window's ratio and amount leave of *whole*."""
+    share = whole.share(ratio)
+    return share if amount is None else smallest((share, amount))
 
 
 def _sum(amounts: Iterable[Room]) -> Room:

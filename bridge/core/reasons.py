@@ -17,6 +17,8 @@ class Reason(StrEnum):
     WINDOW_ENDS = "window_ends"
     WINDOW_CLOSED = "window_closed"
     KUBERNETES_NEEDS_ROOM = "kubernetes_needs_room"
+    LOAD_WILL_RISE = "load_will_rise"
+    SIGNAL_IS_LOST = "signal_is_lost"
     LENDER_REFUSES = "lender_refuses"
     DEADLINE_NEAR = "deadline_near"
     NOTHING_RUNS_ON_IT = "nothing_runs_on_it"
@@ -52,8 +54,13 @@ class Limit(StrEnum):
     NO_WINDOW_OPEN = "no_window_open"
     WINDOW_IS_ENDING = "window_is_ending"
     WINDOW_RATIO = "window_ratio"
+    WINDOW_AMOUNT = "window_amount"
     LENDERS_ROOM = "lenders_room"
     KEEP_FREE = "keep_free"
+    FORECAST = "forecast"
+    FORECAST_TOTAL = "forecast_total"
+    SIGNAL_FROZEN = "signal_frozen"
+    SIGNAL_SHRINKING = "signal_shrinking"
     ONLINE_PODS_WAIT = "online_pods_wait"
     MAX_NODES = "max_nodes"
     ENTITLEMENT = "entitlement"
@@ -77,6 +84,8 @@ class LenderRefusal(StrEnum):
     NO_POD_SLOTS = "no_pod_slots"
     NO_EPHEMERAL_STORAGE = "no_ephemeral_storage"
     UNKNOWN_ROLE = "unknown_role"
+    LOAD_UNKNOWN = "load_unknown"
+    LOAD_STALE = "load_stale"
 
 
 class CheckFailure(StrEnum):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from bridge.core.lifecycle import State
+from bridge.core.load import SignalState
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
 from bridge.core.size import Size
 from bridge.core.snapshot import LeftAlone, Memory, Snapshot
+from bridge.core.window_load import LoadGates
 
 FAILED_COOL_DOWNS = 5
 """How many of the pool's cool-downs a lender is left alone on which a pod never served."""
 
 
-def remember(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], size: Size) -> Memory:
+def remember(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], size: Size, gates: LoadGates) -> Memory:
     """Say what the next tick must know of this one."""
     failed_start = any(_has_just_failed(node) for node in nodes)
     return Memory(
@@ -20,8 +22,19 @@ def remember(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], size: Size) -> 
         surplus_since=size.surplus_since,
         failed_start_at=snapshot.at if failed_start else snapshot.memory.failed_start_at,
         left_alone=_left_alone(snapshot, nodes),
+        signal=snapshot.signal,
+        gates=gates,
+        held_when_lost=_held_when_lost(snapshot, nodes),
         obeyed_version=0 if snapshot.entitlement is None else snapshot.entitlement.version,
     )
+
+
+def _held_when_lost(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> int | None:
+    """Count what was lent when the load signal was lost, once: the steps of shrinking are parts of that."""
+    if snapshot.load is None or snapshot.load.state is SignalState.FRESH:
+        return None
+    held = snapshot.memory.held_when_lost
+    return sum(1 for node in nodes if node.state is not State.GONE) if held is None else held
 
 
 def lenders_left_alone(snapshot: Snapshot) -> frozenset[str]:

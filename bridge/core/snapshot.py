@@ -11,11 +11,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bridge.core.entitlement import Entitlement
+from bridge.core.forecast.values import Forecast
 from bridge.core.lifecycle import State
+from bridge.core.load import Belief, SignalPolicy
 from bridge.core.reasons import Gap, LenderRefusal, Reason
 from bridge.core.resources import NO_ROOM, Resources, Room, Shape
+from bridge.core.signal import SignalMemory
 from bridge.core.waiting import WaitingContainers
 from bridge.core.window import WindowSpan
+from bridge.core.window_load import LoadGates
+
+
+class Basis(StrEnum):
+    """What counts as taken on a lender."""
+
+    REQUESTS = "requests"
+    """What online pods have asked for."""
+    USAGE = "usage"
+    """What online pods really use, of CPU; their memory counts as requested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +39,16 @@ class PoolPolicy:
     shape: Shape
     label: str | None
     """The node label of placement ``spill``; None for no label."""
+    basis: Basis = Basis.REQUESTS
+    cap_ratio: float = 0.85
+    """Basis ``usage``: up to which part of a lender's CPU online and elastic pods together may load it."""
     margin_ratio: float = 0.0
+    signal: SignalPolicy | None = None
+    """When the load signal is trusted; None where the pool has none."""
+    lend_for: timedelta = timedelta(minutes=60)
+    """For how long, by the forecast, room must last before a node is made on it."""
+    give_back_ahead: timedelta = timedelta(minutes=30)
+    """How long before the forecast's peak room is given back, so that tasks may end by themselves."""
     keep_free: Room = NO_ROOM
     """Room kept free over all lenders together."""
     max_nodes: int = 100
@@ -93,11 +115,14 @@ class Lender:
     online: Room
     """Requests of all pods on it that aren't elastic."""
     pod_slots: int
-    """How many of the pool's pods fit by count and by ephemeral storage, those that are there included."""
+    """How many of the pool's pods the scheduler would take, by count, ephemeral storage and, where they request less
+    than they take, by requests; those that are there included."""
     elsewhere: Room = NO_ROOM
     """Requests of other pools' elastic pods on it."""
     tenants: Room = NO_ROOM
     """The part of ``online`` that is in tenants' namespaces: use of what is lent, where tenants are configured."""
+    batch_room: Room | None = None
+    """What another co-location system lets batch work take of it, where there is one (koordinator's batch-cpu)."""
     refusal: LenderRefusal | None = None
 
 
@@ -247,6 +272,12 @@ class Memory:
     failed_start_at: datetime | None = None
     """When a pod last failed to serve."""
     left_alone: tuple[LeftAlone, ...] = ()
+    signal: SignalMemory = field(default_factory=SignalMemory)
+    """What of the load signal is still to be confirmed, and what was believed last."""
+    gates: LoadGates = field(default_factory=LoadGates)
+    """Which windows the load keeps closed."""
+    held_when_lost: int | None = None
+    """How many elastic nodes there were when the load signal was last trusted; None while it is."""
     obeyed_version: int = 0
     """The version of the entitlement that the last tick acted by."""
 
@@ -273,5 +304,11 @@ class Snapshot:
     pause: Pause | None = None
     entitlement: Entitlement | None = None
     """YARN's part of what both systems share; None where no tenants are configured, or no round has been yet."""
+    load: Belief | None = None
+    """What online services are believed to use; None where the pool has no load signal."""
+    signal: SignalMemory = field(default_factory=SignalMemory)
+    """What the next tick must know of the signal's samples."""
+    forecast: Forecast | None = None
+    """Upper bounds for what is to come; None where the pool has no forecast."""
     fresh_ids: tuple[str, ...] = ()
     """Ids that new promises may take, in this order."""

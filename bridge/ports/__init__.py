@@ -11,6 +11,7 @@ from bridge.ports.errors import (
     Unavailable,
 )
 from bridge.ports.journal import Booked, Journal, ShareJournal, TickRecord
+from bridge.ports.load import LoadHistory, LoadSignal
 from bridge.ports.tenants import Enforcer, Namespaces, Queues
 from bridge.ports.world import Clock, Kube, Yarn
 
@@ -22,6 +23,8 @@ __all__ = [
     "Journal",
     "JournalUnavailable",
     "Kube",
+    "LoadHistory",
+    "LoadSignal",
     "Namespaces",
     "NotUnderstood",
     "PortError",

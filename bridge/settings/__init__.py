@@ -2,9 +2,10 @@
 
 from bridge.settings.errors import Problem, SettingsError
 from bridge.settings.loading import load, parse
-from bridge.settings.model import Cluster, Entitled, Kubernetes, Mode, Plain, Pool, Settings, Spill, Window
+from bridge.settings.model import Cluster, Entitled, Kubernetes, Mode, Plain, Pool, Settings, Spill
 from bridge.settings.policy import pool_policy, share_policy
 from bridge.settings.tenants import Adapter, Rebalance, RebalanceMode, Tenant
+from bridge.settings.windows import Window
 
 __all__ = [
     "Adapter",

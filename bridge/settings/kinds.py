@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -46,6 +46,23 @@ def _clock(written: Any) -> time:
     if hour > 23 or minute > 59 or second > 59:
         raise refusal("isn't a time of day", 'write "HH:MM" or "HH:MM:SS", from "00:00" to "23:59:59"')
     return time(hour, minute, second)
+
+
+def _wall_time(written: Any) -> datetime:
+    """Read a day, which means its midnight, or a local date and time; YAML may have read it already."""
+    found = written
+    if isinstance(written, str):
+        try:
+            found = datetime.fromisoformat(written)
+        except ValueError:
+            found = None
+    elif isinstance(written, date) and not isinstance(written, datetime):
+        found = datetime.combine(written, time())
+    if not isinstance(found, datetime):
+        raise refusal("isn't a day or a local time", 'write 2026-02-14 or "2026-02-14 18:00"')
+    if found.tzinfo is not None:
+        raise refusal("names a zone of its own", "write it as the clock of `timezone` shows it, without an offset")
+    return found
 
 
 def _cron(written: str) -> str:
@@ -113,6 +130,7 @@ Ratio = Annotated[float, Field(strict=True, ge=0, le=1)]
 Text = Annotated[str, Field(min_length=1)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Clock = Annotated[time, BeforeValidator(_clock)]
+WallTime = Annotated[datetime, BeforeValidator(_wall_time)]
 Cron = Annotated[str, AfterValidator(_cron)]
 ZoneName = Annotated[str, AfterValidator(_zone_name)]
 ResourceManager = Annotated[str, AfterValidator(_resourcemanager)]

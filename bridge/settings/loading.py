@@ -17,11 +17,9 @@ from bridge.settings import document
 from bridge.settings.errors import Problem, SettingsError
 from bridge.settings.model import Pool, Settings
 from bridge.settings.policy import notice
-from bridge.settings.section import Around, Section
+from bridge.settings.section import Around, sections
 
-_LATER = frozenset({"signals", "from", "to", "cap"})
-"""Keys that designs and later versions have."""
-_KNOWN_KEYS = frozenset(key for section in Section.__subclasses__() for key in section.model_fields)
+_KNOWN_KEYS = frozenset(field.alias or key for section in sections() for key, field in section.model_fields.items())
 _REASONS = {
     "missing": "is missing",
     "extra_forbidden": "isn't a key of this version",
@@ -76,6 +74,7 @@ def _around(values: Any, directory: Path) -> Around:
     is_number = isinstance(tick_s, int | float) and not isinstance(tick_s, bool) and 0 < tick_s <= 300
     bare = Around(
         directory=directory,
+        signal_names=frozenset(_named(_part(values, "signals"))),
         clusters=frozenset(_named(_part(_part(values, "yarn"), "clusters"))),
         tick_s=tick_s if is_number else Settings.model_fields["tick_s"].default,
     )
@@ -143,8 +142,6 @@ def _remedy(kind: str, words: Mapping[str, Any]) -> str:
 def _unknown_key(key: str, known_keys: frozenset[str]) -> str:
     """Say what to do about a key that isn't known."""
     name = key.rpartition(".")[2]
-    if name in _LATER:
-        return "remove it: a later version will have it"
     near = get_close_matches(name, known_keys, n=1)
     return f"did you mean {near[0]}?" if near else "remove it, or look for a misspelling"
 

@@ -6,35 +6,30 @@ Unknown keys are refused. What a value refers to outside itself (files, names of
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from bridge import packaged
 from bridge.settings.kinds import (
     YEAR_S,
-    Clock,
     Count,
-    Cron,
     DnsLabel,
-    Duration,
     Positive,
-    Ratio,
     ResourceManager,
     Seconds,
     Text,
     WholeSeconds,
     YarnLabel,
-    ZoneName,
-    longest_opening,
     refusal,
 )
+from bridge.settings.lenders import Lenders
 from bridge.settings.section import Around, Section, choice
+from bridge.settings.signals import Signal
 from bridge.settings.tenants import Adapter, Rebalance, Tenant, refuse_shared
+from bridge.settings.windows import Window
 
 
 class Mode(StrEnum):
@@ -55,6 +50,9 @@ class Store(Section):
     SQLite by default, because it needs no server. A password is better kept out of the file: libpq reads PGPASSWORD
     and ~/.pgpass. It can't be switched off: without a journal nothing is lent.
     """
+    history_days: int = Field(default=28, strict=True, ge=14, le=365)
+    """Days after which the load's history is forgotten. The forecast looks at two weeks; the rest is for looking back
+    at. It has no off: without history there is no forecast."""
     keep_days: int = Field(default=30, strict=True, ge=1, le=36500)
     """Days after which ticks, and elastic nodes that are gone, are forgotten. A month, so that a night can be compared
     with the same weekday's before. It has no off; 36500, the most, keeps
@@ -153,23 +151,6 @@ class Plain(Section):
     kind: Literal["plain"]
 
 
-class Lenders(Section):
-    """Which Kubernetes nodes lend, and how much they keep."""
-
-    node_selector: dict[Text, str] = Field(min_length=1)
-    """Labels that a lending node must all have. No default: nothing lends that nobody has marked."""
-    basis: Literal["requests"] = "requests"
-    """What counts as taken on a lender: `requests` of its pods. The only basis of this version."""
-    margin_ratio: Ratio = 0.1
-    """Part of each lender's allocatable that is never lent (0 to 1). A tenth covers an online pod's start without
-    waiting for a drain. 0 switches it off."""
-    keep_free_cores: float = Field(default=0.0, ge=0, le=1_000_000, strict=True)
-    """Cores kept free over all lenders together; should cover what starts in one reaction (about a minute). 0, the
-    default, leaves that to the margin."""
-    keep_free_memory_mib: Count = 0
-    """MiB kept free over all lenders together. 0, the default, leaves that to the margin."""
-
-
 class NodeShape(Section):
     """The size of one elastic node."""
 
@@ -261,85 +242,6 @@ class Pool(Section):
         return file
 
 
-class Window(Section):
-    """When one pool may lend, how much, and by when all is back."""
-
-    name: Text
-    """What it is called in plans and reports; unique."""
-    pool: Text
-    """The pool it opens, a key of pools."""
-    cron: Cron
-    """When it opens: five fields as in Unix cron, Sunday 0 or 7, on the wall clock of `timezone`."""
-    back_by: Clock
-    """By when everything is verified back: the next such time of day after the start, on the same wall clock."""
-    timezone: ZoneName
-    """The time zone of both, such as Asia/Shanghai. No default, so that a move of the bridge moves no window."""
-    max_ratio: Ratio
-    """Part of the lenders' allocatable that may be lent, what is lent already included (0 to 1). 0 lends nothing."""
-    lead: Duration = Field(default=timedelta(minutes=30), validate_default=True)
-    """From so long before back_by on, nothing new is scheduled on what must go. As long as most of your tasks run; 30m
-    by default. At least the pool's notice (twice what its forced step takes), so it has no off."""
-    max_extend: Duration = timedelta(0)
-    """How much longer an operator may keep it open. 0s, the default, allows no extension."""
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone."""
-        return ZoneInfo(self.timezone)
-
-    @field_validator("name")
-    @classmethod
-    def _check_name(cls, name: str, info: ValidationInfo) -> str:
-        if Around.of(info).window_names.count(name) > 1:
-            raise refusal("is the name of more than one window", "give each a name of its own")
-        return name
-
-    @field_validator("pool")
-    @classmethod
-    def _check_pool(cls, pool: str, info: ValidationInfo) -> str:
-        known = Around.of(info).notice_by_pool
-        if pool not in known:
-            raise refusal("isn't a key of pools", choice(known, "add it there"))
-        return pool
-
-    @field_validator("back_by")
-    @classmethod
-    def _check_back_by(cls, back_by: Clock, info: ValidationInfo) -> Clock:
-        cron = info.data.get("cron")
-        if cron is not None and not longest_opening(cron, back_by):
-            raise refusal(
-                "is when the window starts, so it has no length",
-                'set a later time; a window that never closes starts every hour: "0 * * * *"',
-            )
-        return back_by
-
-    @field_validator("lead")
-    @classmethod
-    def _check_lead(cls, lead: timedelta, info: ValidationInfo) -> timedelta:
-        notice = Around.of(info).notice_by_pool.get(info.data.get("pool", ""))
-        if notice is not None and lead < notice:
-            raise refusal(
-                f"is shorter than the pool's notice, {notice.total_seconds():g}s: twice what its forced step takes "
-                "(overcommit_timeout_s, grace_s, two ticks and a margin)",
-                f"set it to {notice.total_seconds():g}s or more, or lower the pool's limits",
-            )
-        if "cron" in info.data and "back_by" in info.data:
-            length = longest_opening(info.data["cron"], info.data["back_by"])
-            if lead >= length:
-                raise refusal(
-                    f"is as long as the window ({length}) or longer, so nothing would ever be lent",
-                    "shorten it, or open the window earlier",
-                )
-        return lead
-
-    @field_validator("max_extend")
-    @classmethod
-    def _check_max_extend(cls, max_extend: timedelta) -> timedelta:
-        if max_extend > timedelta(days=1):
-            raise refusal("is longer than a day", "set it to 24h or less")
-        return max_extend
-
-
 class Settings(Section):
     """Everything that the file says."""
 
@@ -354,6 +256,8 @@ class Settings(Section):
     """YARN's side."""
     kubernetes: Kubernetes = Kubernetes()
     """Kubernetes' side."""
+    signals: dict[Text, Signal] = Field(default_factory=dict)
+    """Where the online services' load is read, by a name that pools refer to. None by default: requests alone count."""
     pools: dict[DnsLabel, Pool] = Field(min_length=1)
     """Pools by name; the name becomes part of the pods' names."""
     windows: tuple[Window, ...] = ()
@@ -375,6 +279,15 @@ class Settings(Section):
             raise refusal(
                 "has tenants and several pools, and doesn't say whose lenders both systems share",
                 f"set rebalance.pool to one of: {', '.join(self.pools)}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_basis(self) -> Settings:
+        if self.tenants and self.pools[self.rebalanced_pool].lenders.basis == "usage":
+            raise refusal(
+                f"has tenants, and pool {self.rebalanced_pool}, whose lenders they share, has the basis usage",
+                "set its lenders.basis to requests: quotas and queues bind what is requested",
             )
         return self
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 from bridge.core.resources import NO_ROOM, NOTHING, Room, Shape
 from bridge.core.shares import HistoryPolicy, ReclaimPolicy, ShareMode
-from bridge.core.snapshot import PoolPolicy
+from bridge.core.snapshot import Basis, PoolPolicy
 from bridge.core.tenants.policy import SharePolicy
 from bridge.core.tenants.policy import Tenant as CoreTenant
 from bridge.settings.model import Plain, Pool, Settings
@@ -16,7 +17,9 @@ from bridge.settings.tenants import Amounts, Tenant
 
 def pool_policy(settings: Settings, name: str, *, shape: Shape) -> PoolPolicy:
     """Return the policy of the pool *name*, whose nodes are of *shape*."""
-    return policy_of(name, settings.pools[name], tick_s=settings.tick_s, shape=shape)
+    pool = settings.pools[name]
+    signal = None if pool.lenders.signal is None else settings.signals[pool.lenders.signal].policy
+    return replace(policy_of(name, pool, tick_s=settings.tick_s, shape=shape), signal=signal)
 
 
 def notice(pool: Pool, *, tick_s: float) -> timedelta:
@@ -31,7 +34,11 @@ def policy_of(name: str, pool: Pool, *, tick_s: float, shape: Shape) -> PoolPoli
         name=name,
         shape=shape,
         label=None if isinstance(pool.placement, Plain) else pool.placement.label,
+        basis=Basis(lenders.basis),
+        cap_ratio=lenders.cap,
         margin_ratio=lenders.margin_ratio,
+        lend_for=lenders.expecting.lend_for,
+        give_back_ahead=lenders.expecting.give_back_ahead,
         keep_free=_kept_free(pool),
         max_nodes=limits.max_nodes,
         grow_per_tick=limits.grow_per_tick,

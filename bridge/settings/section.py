@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ class Around:
     clusters: frozenset[str] = frozenset()
     notice_by_pool: Mapping[str, timedelta | None] = field(default_factory=dict)
     """Every pool's name, and how long its forced step takes to free the room; None where the pool is wrong itself."""
+    signal_names: frozenset[str] = frozenset()
     window_names: tuple[str, ...] = ()
     tenant_names: tuple[str, ...] = ()
     tick_s: float = 10.0
@@ -45,6 +46,13 @@ class Section(BaseModel):
     """A part of the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+def sections(above: type[Section] = Section) -> Iterator[type[Section]]:
+    """Yield every kind of part that the file may have."""
+    for section in above.__subclasses__():
+        yield section
+        yield from sections(section)
 
 
 def choice(known: Mapping[str, object] | frozenset[str], otherwise: str) -> str:

@@ -20,9 +20,14 @@ from bridge.ports.journal import TickRecord
 from bridge.store.database import Database
 from bridge.store.engine import connect
 from bridge.store.failures import SchemaMismatch, unavailable
+from bridge.store.history import SqlHistory
 from bridge.store.shares import SqlShares
 from bridge.store.tables import FactRow, MemoryRow, PauseRow, PromiseRow, TickRow
 
+LATEST_ONLY = frozenset({"lenders"})
+"""Sections that are kept of a pool's last tick alone: measured load moves each lender at each tick, and thousands of
+lenders would fill the disk."""
+_LATEST = "latest:"
 _AT_ONCE = 1000
 """How many facts are asked for in one statement; databases bound the number of its parameters."""
 
@@ -37,6 +42,8 @@ class SqlJournal:
         self._database = Database(engine)
         self.shares = SqlShares(self._database)
         """``bridge.ports.ShareJournal`` in the same database."""
+        self.load_history = SqlHistory(self._database)
+        """``bridge.ports.LoadHistory`` in the same database."""
 
     def promises(self, pool: str) -> tuple[Promise, ...]:
         """Return every promise that isn't over, oldest first."""
@@ -79,7 +86,10 @@ class SqlJournal:
     def record(self, tick: TickRecord, memory: Memory | None) -> None:
         """Keep a tick, and what the next one must know; None leaves what is remembered as it is."""
         body_by_section = {name: _canonical(value) for name, value in tick.sections.items()}
-        digest_by_section = {name: _digest(body) for name, body in body_by_section.items()}
+        digest_by_section = {
+            name: _latest(tick.pool, name) if name in LATEST_ONLY else _digest(body)
+            for name, body in body_by_section.items()
+        }
         with self._database.writing() as session:
             for name, body in body_by_section.items():
                 _keep(session, digest_by_section[name], body, tick.at)
@@ -158,31 +168,43 @@ def _digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
+def _latest(pool: str, section: str) -> str:
+    """Name a content of which only the last one is kept."""
+    return f"{_LATEST}{_digest(f'{pool}/{section}')}"[:64]
+
+
 def _keep(session: Session, digest: str, body: str, at: datetime) -> None:
     """Store a fact unless it is there, and say that a tick at *at* has it."""
     fact = session.get(FactRow, digest)
     if fact is None:
         session.add(FactRow(digest=digest, body=body, last_at=at))
         session.flush()
+    elif digest.startswith(_LATEST):
+        fact.body, fact.last_at = body, at
     else:
         fact.last_at = max(fact.last_at, at)
 
 
-def _facts(session: Session, digests: Iterable[str]) -> Mapping[str, Any]:
+def _facts(session: Session, digests: Iterable[str]) -> Mapping[str, FactRow]:
     """Read facts by digest."""
     wanted = sorted(digests)
     parts = (wanted[first : first + _AT_ONCE] for first in range(0, len(wanted), _AT_ONCE))
     rows = (row for part in parts for row in session.scalars(select(FactRow).where(FactRow.digest.in_(part))))
-    return {row.digest: row.value() for row in rows}
+    return {row.digest: row for row in rows}
 
 
-def _tick(row: TickRow, facts: Mapping[str, Any]) -> TickRecord:
-    """Make the record of a row."""
+def _tick(row: TickRow, facts: Mapping[str, FactRow]) -> TickRecord:
+    """Make the record of a row, without what a later tick has replaced."""
+    found = {name: facts[digest] for name, digest in row.digest_by_section.items()}
     return TickRecord(
         id=row.id,
         pool=row.pool,
         at=row.at,
         took_ms=row.took_ms,
         mode=row.mode,
-        sections={name: facts[digest] for name, digest in row.digest_by_section.items()},
+        sections={
+            name: fact.value()
+            for name, fact in found.items()
+            if not fact.digest.startswith(_LATEST) or fact.last_at == row.at
+        },
     )

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import JSON, BigInteger, Dialect, Index, LargeBinary, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import DateTime, TypeDecorator
@@ -21,9 +22,11 @@ from bridge.core.lifecycle import State
 from bridge.core.reasons import Reason
 from bridge.core.resources import Resources, Room, Shape
 from bridge.core.shares import PastUse
+from bridge.core.signal import SignalMemory
 from bridge.core.snapshot import LeftAlone, Memory, Pause, Promise
 from bridge.core.tenants.facts import Leaf, RoundMemory, Smoothed, Told
 from bridge.core.waiting import WaitingContainers
+from bridge.core.window_load import LoadGates
 
 
 class UtcInstant(TypeDecorator[datetime]):
@@ -141,6 +144,10 @@ class PromiseRow(Base):
         )
 
 
+_SIGNAL = TypeAdapter(SignalMemory)
+_GATES = TypeAdapter(LoadGates)
+
+
 class MemoryRow(Base):
     """What a pool's last tick left for the next."""
 
@@ -152,6 +159,9 @@ class MemoryRow(Base):
     failed_start_at: Mapped[datetime | None]
     left_alone: Mapped[list[dict[str, str]]] = mapped_column(JSON)
     obeyed_version: Mapped[int] = mapped_column(server_default="0")
+    signal: Mapped[str | None] = mapped_column(CompressedJson)
+    gates: Mapped[str | None] = mapped_column(CompressedJson)
+    held_when_lost: Mapped[int | None]
 
     @classmethod
     def of(cls, pool: str, memory: Memory) -> MemoryRow:
@@ -163,6 +173,9 @@ class MemoryRow(Base):
             failed_start_at=memory.failed_start_at,
             left_alone=[{"lender": entry.lender, "until": entry.until.isoformat()} for entry in memory.left_alone],
             obeyed_version=memory.obeyed_version,
+            signal=_SIGNAL.dump_json(memory.signal).decode(),
+            gates=_GATES.dump_json(memory.gates).decode(),
+            held_when_lost=memory.held_when_lost,
         )
 
     def value(self) -> Memory:
@@ -176,6 +189,9 @@ class MemoryRow(Base):
                 for entry in self.left_alone
             ),
             obeyed_version=self.obeyed_version,
+            signal=SignalMemory() if self.signal is None else _SIGNAL.validate_json(self.signal),
+            gates=LoadGates() if self.gates is None else _GATES.validate_json(self.gates),
+            held_when_lost=self.held_when_lost,
         )
 
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.kube import KubeCluster, template_extra
 from bridge.core.actions import CreatePod
@@ -13,7 +15,7 @@ from bridge.core.resources import NO_ROOM, Resources, Room
 from bridge.core.snapshot import KubeFacts, Promise
 from k8s_pool import FleetState, Freshness, KubePool, PodTemplate, parse_node, parse_pod
 from tests.build import make_promise
-from tests.k8s_pool.stubs import HOME, StubReply, StubTransport, raw_container, raw_elastic, raw_node
+from tests.k8s_pool.stubs import HOME, StubReply, StubTransport, raw_container, raw_elastic, raw_node, raw_pod
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SIDECAR = raw_container("exporter", cpu="1", memory="512Mi")
@@ -28,7 +30,10 @@ THERE_ALREADY = StubReply(status=409, body=b'{"kind": "Status", "reason": "Alrea
 
 
 def cluster(
-    *raw: dict[str, Any], template: PodTemplate | None = None, transport: StubTransport | None = None
+    *raw: dict[str, Any],
+    template: PodTemplate | None = None,
+    transport: StubTransport | None = None,
+    requested: Room | None = None,
 ) -> KubeCluster:
     state = FleetState()
     for each in raw:
@@ -45,6 +50,7 @@ def cluster(
         node_selector={"lend": "true"},
         priority_class="tidebridge-elastic",
         env={},
+        requested=requested,
     )
 
 
@@ -73,19 +79,79 @@ def test_a_templates_sidecars_are_part_of_what_a_node_asks_for() -> None:
     assert template_extra(template_with(SIDECAR)) == Room(cpu_millicores=1000, memory_mib=512)
 
 
-def test_a_pod_with_a_sidecar_asks_for_the_promised_room_and_no_more() -> None:
+PROMISE: Promise = make_promise("p1", deadline=NOW + timedelta(hours=1))
+ACT = CreatePod(
+    promise_id="p1",
+    lender="node-1",
+    shape=Resources(vcores=4, memory_mib=4096),
+    requests=Room(cpu_millicores=5000, memory_mib=5632),
+    label="k8s",
+    lives_at_most=timedelta(hours=1),
+    grace=timedelta(seconds=10),
+)
+
+
+def created(*, requested: Room | None = None) -> dict[str, Any]:
+    """Make the promise's pod, with a sidecar; return the body that was sent."""
     transport = StubTransport([THERE_ALREADY])
-    promise: Promise = make_promise("p1", deadline=NOW + timedelta(hours=1))
-    act = CreatePod(
-        promise_id="p1",
-        lender="node-1",
-        shape=Resources(vcores=4, memory_mib=4096),
-        requests=Room(cpu_millicores=5000, memory_mib=5632),
-        label="k8s",
-        lives_at_most=timedelta(hours=1),
-        grace=timedelta(seconds=10),
-    )
-    cluster(template=template_with(SIDECAR), transport=transport).create(act, promise)
+    cluster(template=template_with(SIDECAR), transport=transport, requested=requested).create(ACT, PROMISE)
     body: Any = transport.requests[0].body
-    asked = [container["resources"]["requests"] for container in body["spec"]["containers"]]
-    assert asked == [{"cpu": "4000m", "memory": "5120Mi"}, {"cpu": "1", "memory": "512Mi"}]
+    return dict(body)
+
+
+def test_a_pod_with_a_sidecar_asks_for_the_promised_room_and_no_more() -> None:
+    body = created()
+    resources = [container["resources"] for container in body["spec"]["containers"]]
+    assert resources == [
+        {"requests": {"cpu": "4000m", "memory": "5120Mi"}, "limits": {"memory": "5120Mi"}},
+        SIDECAR["resources"],
+    ]
+    assert "tidebridge.dev/takes" not in body["metadata"]["annotations"]
+
+
+def test_by_use_a_pod_requests_its_overhead_and_is_held_to_the_promised_room() -> None:
+    body = created(requested=Room(cpu_millicores=250, memory_mib=1024))
+    resources = [container["resources"] for container in body["spec"]["containers"]]
+    assert resources == [
+        {"requests": {"cpu": "250m", "memory": "1024Mi"}, "limits": {"cpu": "4000m", "memory": "5120Mi"}},
+        SIDECAR["resources"],
+    ]
+    assert body["metadata"]["annotations"]["tidebridge.dev/takes"] == "cpu_millicores=5000,memory_mib=5632"
+
+
+@pytest.mark.parametrize(
+    ("takes", "expected"),
+    [
+        pytest.param("cpu_millicores=5000,memory_mib=5632", Room(cpu_millicores=5000, memory_mib=5632), id="as made"),
+        pytest.param("cpu_millicores=1,memory_mib=1", Room(cpu_millicores=2000, memory_mib=4096), id="requests more"),
+        pytest.param("all of it", Room(cpu_millicores=2000, memory_mib=4096), id="unreadable"),
+    ],
+)
+def test_a_pod_takes_what_it_was_made_for_whatever_little_it_requests(takes: str, expected: Room) -> None:
+    ours, theirs = elastic("p1", "night", "10.0.0.1"), elastic("p2", "weekend", "10.0.0.2")
+    for pod in (ours, theirs):
+        pod["metadata"]["annotations"] = {"tidebridge.dev/takes": takes}
+    facts = observed(raw_node(), ours, theirs)
+    assert [pod.requests for pod in facts.pods] == [expected]
+    assert [lender.elsewhere for lender in facts.lenders] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("free_millicores", "expected"),
+    [pytest.param(900, 4, id="three more"), pytest.param(299, 1, id="no other"), pytest.param(-100, 1, id="oversold")],
+)
+def test_even_a_small_request_must_fit(free_millicores: int, expected: int) -> None:
+    online = raw_pod(containers=[raw_container(cpu=f"{8000 - 300 - free_millicores}m", memory="1Gi")])
+    ours = elastic("p1", "night", "10.0.0.1")
+    ours["spec"]["containers"] = [raw_container(cpu="300m", memory="1Gi")]
+    by_use = cluster(raw_node(), online, ours, requested=Room(cpu_millicores=300, memory_mib=1024))
+    assert [lender.pod_slots for lender in by_use.observe().lenders] == [expected]
+
+
+def test_what_koordinator_leaves_is_part_of_what_a_lender_is() -> None:
+    batch = {"kubernetes.io/batch-cpu": "3000", "kubernetes.io/batch-memory": "1073741824"}
+    with_batch = raw_node(allocatable={"cpu": "8", "memory": "16Gi", "pods": "110"} | batch)
+    assert [lender.batch_room for lender in observed(with_batch).lenders] == [
+        Room(cpu_millicores=3000, memory_mib=1024)
+    ]
+    assert [lender.batch_room for lender in observed(raw_node()).lenders] == [None]

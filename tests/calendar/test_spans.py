@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.adapters.calendar import WindowRule, spans
+from bridge.adapters.calendar import Cron, WindowRule, spans
 from bridge.core.window import WindowSpan
 
 DAY = timedelta(days=1)
@@ -22,8 +22,7 @@ def make_rule(
 ) -> WindowRule:
     return WindowRule(
         name=name,
-        cron=cron,
-        back_by=time.fromisoformat(back_by),
+        times=Cron(cron, time.fromisoformat(back_by)),
         zone=ZoneInfo(zone),
         lead=others.get("lead", timedelta(minutes=45)),
         max_ratio=0.6,

@@ -88,14 +88,16 @@ def test_a_cordoned_lender_offers_nothing_and_must_empty(refusal: LenderRefusal)
 
 @pytest.mark.parametrize("refusal", [None, *LenderRefusal])
 def test_only_a_cordoned_or_vanishing_lender_must_empty(refusal: LenderRefusal | None) -> None:
-    entry = lender_offer(make_lender(refusal=refusal), make_policy())
+    entry = lender_offer(make_lender(refusal=refusal), make_snapshot())
     assert entry.must_empty is (refusal in {LenderRefusal.CORDONED, LenderRefusal.DELETING})
     assert entry.refusal is refusal
 
 
 def test_a_lenders_room_rounds_down_and_never_below_nothing() -> None:
     lender = make_lender(allocatable=Room(cpu_millicores=1001, memory_mib=999), online=room(0, 2))
-    assert lender_offer(lender, make_policy(margin_ratio=0.1)).room == Room(cpu_millicores=900, memory_mib=0)
+    assert lender_offer(lender, make_snapshot(policy=make_policy(margin_ratio=0.1))).room == Room(
+        cpu_millicores=900, memory_mib=0
+    )
 
 
 def test_an_oversold_lender_takes_nothing_from_the_others() -> None:

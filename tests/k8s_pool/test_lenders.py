@@ -110,6 +110,14 @@ def test_tolerations_mean_what_kubernetes_means(toleration: Toleration, expected
     assert toleration.tolerates(taint) is expected
 
 
+def test_what_koordinator_leaves_is_less_what_others_ask_of_it() -> None:
+    node = raw_node(allocatable={"kubernetes.io/batch-cpu": "3000", "kubernetes.io/batch-memory": "4294967296"})
+    batch = {"kubernetes.io/batch-cpu": "1000", "kubernetes.io/batch-memory": "1073741825"}
+    other = raw_pod("batch", containers=[raw_container(**batch)])
+    assert only_room(node, other).batch_room == KubeAmount(cpu_millicores=2000, memory_mib=3071)
+    assert only_room(raw_node()).batch_room is None
+
+
 def test_pending_online_pods_are_counted_in_total_and_elastic_ones_are_not() -> None:
     waiting: dict[str, Any] = {"nodeName": None, "phase": "Pending"}
     view = view_of(

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from k8s_pool import KubeAmount, NodeView, PodPhase, Taint, parse_node, parse_pod
+from k8s_pool import ZERO, KubeAmount, NodeView, PodPhase, Taint, parse_node, parse_pod
 from tests.k8s_pool.stubs import HOME, raw_elastic, raw_node, raw_pod
 
 
@@ -22,6 +22,23 @@ def test_room_is_rounded_down() -> None:
         is_ready=True,
         labels={},
     )
+
+
+@pytest.mark.parametrize(
+    ("published", "expected"),
+    [
+        pytest.param({}, None, id="no koordinator"),
+        pytest.param(
+            {"kubernetes.io/batch-cpu": "2500", "kubernetes.io/batch-memory": "3221225473"},
+            KubeAmount(cpu_millicores=2500, memory_mib=3072),
+            id="millicores and bytes",
+        ),
+        pytest.param({"kubernetes.io/batch-cpu": "0", "kubernetes.io/batch-memory": "0"}, ZERO, id="zero is an answer"),
+        pytest.param({"kubernetes.io/batch-memory": "1Gi"}, KubeAmount(memory_mib=1024), id="half an answer"),
+    ],
+)
+def test_reads_what_koordinator_lets_batch_work_take(published: dict[str, str], expected: KubeAmount | None) -> None:
+    assert parse_node(raw_node(allocatable={"cpu": "8", "memory": "16Gi"} | published)).batch == expected
 
 
 def test_a_node_that_says_nothing_is_not_ready_and_has_nothing() -> None:

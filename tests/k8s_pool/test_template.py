@@ -168,6 +168,16 @@ def test_the_memory_limit_is_the_request_unless_ordered_and_cpu_has_none() -> No
     }
 
 
+def test_a_pod_may_be_held_to_more_than_it_requests() -> None:
+    small = order(
+        cpu_request_millicores=250, cpu_limit_millicores=8250, memory_request_mib=1024, memory_limit_mib=17408
+    )
+    assert nodemanager(render(template(), small))["resources"] == {
+        "requests": {"cpu": "250m", "memory": "1024Mi"},
+        "limits": {"cpu": "8250m", "memory": "17408Mi"},
+    }
+
+
 def test_the_orders_environment_wins_and_the_rest_of_the_templates_stays() -> None:
     given_env = [{"name": "POD_IP", "valueFrom": {}}, {"name": "NM_HEAP_MIB", "value": "1"}]
     pod = render(template(**container(env=given_env)), order(env={"NM_HEAP_MIB": "512"}))
@@ -207,6 +217,7 @@ def test_rendering_is_deterministic_and_changes_neither_template_nor_order(
         {"active_deadline_s": 0},
         {"grace_s": 16},
         {"memory_limit_mib": 1},
+        {"cpu_limit_millicores": 1},
         {"env": {"NM_VCORES": "9"}},
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from bridge import packaged
 from bridge.core.resources import Resources, Room, Shape
 from bridge.core.snapshot import PoolPolicy
 from bridge.settings import Mode, Plain, Problem, Settings, SettingsError, Spill, load, parse, pool_policy
-from bridge.settings.section import Section
+from bridge.settings.section import sections
 
 FILE = Path("/etc/tidebridge/tidebridge.yaml")
 SHAPE = Shape(yarn=Resources(vcores=8, memory_mib=16384), pod=Room(cpu_millicores=8250, memory_mib=17408))
@@ -91,24 +91,29 @@ def test_the_example_is_legal_and_says_what_it_says() -> None:
     assert found.store.url == f"sqlite:///{file.parent / 'tidebridge.db'}"
     assert found.pools["night"].placement == Spill(kind="spill", label="k8s")
     assert found.pools["night"].pod_template == file.parent / "nodemanager-pod.yaml"
-    (window,) = found.windows
+    window, freeze = found.windows
+    assert (freeze.from_, freeze.to) == (datetime.fromisoformat("2026-02-14"), datetime.fromisoformat("2026-02-23"))
     assert (window.back_by, window.zone) == (time(6, 30), ZoneInfo("Asia/Shanghai"))
     assert (window.lead, window.max_extend) == (timedelta(minutes=45), timedelta(minutes=30))
 
 
 def test_the_example_names_every_setting() -> None:
     text = packaged.path("config/tidebridge.yaml").read_text(encoding="utf-8")
-    names = {name for section in Section.__subclasses__() for name in section.model_fields}
+    names = {field.alias or name for section in sections() for name, field in section.model_fields.items()}
     assert {name for name in names if f"{name}:" not in text} == set()
 
 
 def test_every_setting_is_described() -> None:
-    fields = [(section, name) for section in Section.__subclasses__() for name in section.model_fields]
-    assert [f"{section.__name__}.{name}" for section, name in fields if not section.model_fields[name].description] == [
+    fields = [(section, name) for section in sections() for name in section.model_fields]
+    silent = {f"{section.__name__}.{name}" for section, name in fields if not section.model_fields[name].description}
+    assert silent == {
         "Spill.kind",
         "Entitled.kind",
         "Plain.kind",
-    ]
+        "PrometheusSignal.kind",
+        "MetricsSignal.kind",
+        "RecordedSignal.kind",
+    }
 
 
 def test_what_is_left_out_has_a_default() -> None:
@@ -242,10 +247,18 @@ REFUSED = [
     ("pools__night__placement", {"kind": "plain", "label": "x"}, "pools.night.placement.label is 'x'", "label"),
     ("pools__night__lenders__node_selector", {}, "pools.night.lenders.node_selector is {}", "add one"),
     ("pools__night__lenders__node_selector", {"lend": True}, "node_selector.lend is True", "write text, in quotes"),
-    ("pools__night__lenders__basis", "usage", "pools.night.lenders.basis is 'usage'", "use 'requests'"),
+    ("pools__night__lenders__basis", "use", "pools.night.lenders.basis is 'use'", "use 'requests' or 'usage'"),
+    ("pools__night__lenders__basis", "usage", "pools.night.lenders.signal is None", "add one under signals"),
+    ("pools__night__lenders__signal", "x", "pools.night.lenders.signal is 'x'", "add it there"),
+    (
+        "pools__night__lenders__expecting",
+        {"lend_for": "3h"},
+        "pools.night.lenders.expecting.lend_for is '3h'",
+        "set it from 5m to 2h",
+    ),
     ("pools__night__lenders__margin_ratio", 1.1, "margin_ratio is 1.1", "lower it to 1.0 or less"),
     ("pools__night__lenders__keep_free_cores", -1, "keep_free_cores is -1", "raise it to 0.0 or more"),
-    ("pools__night__lenders__cap", 0.85, "pools.night.lenders.cap is 0.85", "a later version will have it"),
+    ("pools__night__lenders__cap", 1.5, "pools.night.lenders.cap is 1.5", "lower it to 1"),
     ("pools__night__shape__vcores", 0, "pools.night.shape.vcores is 0", "raise it above 0"),
     ("pools__night__shape__vcores", True, "pools.night.shape.vcores is True", "write a whole number"),
     ("pools__night__shape__memory_mb", 1, "pools.night.shape.memory_mb is 1", "did you mean memory_mib?"),
@@ -260,7 +273,7 @@ REFUSED = [
     ("windows__0__back_by", 1350, "windows[0].back_by is 1350", "put it in quotes"),
     ("windows__0__back_by", "24:00", "windows[0].back_by is '24:00'", 'from "00:00" to "23:59:59"'),
     ("windows__0__back_by", "6.30", "windows[0].back_by is '6.30'", '"HH:MM"'),
-    ("windows__0__back_by", "22:00", "is when the window starts", '"0 * * * *"'),
+    ("windows__0__back_by", "22:00", "is when the window starts", "always: true"),
     ("windows__0__timezone", "Asia/Shangai", "windows[0].timezone is 'Asia/Shangai'", "did you mean Asia/Shanghai?"),
     ("windows__0__timezone", "Asia", "windows[0].timezone is 'Asia'", "?"),
     ("windows__0__max_ratio", 60, "windows[0].max_ratio is 60", "lower it to 1.0 or less"),
@@ -271,8 +284,29 @@ REFUSED = [
     ("windows__0__lead", "8h30m", "as long as the window (8:30:00)", "shorten it"),
     ("windows__0__lead", "9h", "as long as the window (8:30:00)", "shorten it"),
     ("windows__0__max_extend", "25h", "windows[0].max_extend is '25h'", "24h or less"),
-    ("windows__0__from", "2026-02-14", "windows[0].from", "a later version will have it"),
-    ("signals", {}, "signals is {}", "a later version will have it"),
+    ("windows__0__from", "2026-02-14", "windows[0].to", "write both"),
+    ("windows__0__from", "2026-14-02", "windows[0].from is '2026-14-02'", "write 2026-02-14"),
+    ("windows__0__from", "2026-02-14T00:00Z", "names a zone of its own", "without an offset"),
+    ("windows__0__always", True, "beside others: always, cron", "keep one of them"),
+    ("windows__0__calendar", "absent.ics", "windows[0].calendar", "name an iCalendar file"),
+    ("windows__0__back_by", REMOVED, "windows[0].back_by", 'such as "06:30"'),
+    ("windows__0__cron", REMOVED, "windows[0].cron", "add cron and back_by"),
+    ("windows__0__max_cores", 0, "windows[0].max_cores is 0", "raise it above 0"),
+    ("windows__0__end_above", 0.1, "windows[0].open_below", "set open_below above 0"),
+    ("signals", {"x": {"kind": "ganglia"}}, "signals.x is ", "use 'prometheus', 'metrics', 'recorded'"),
+    (
+        "signals",
+        {"x": {"kind": "prometheus", "url": "prometheus:9090", "query": "up"}},
+        "signals.x.url is 'prometheus:9090'",
+        "write http://HOST:PORT",
+    ),
+    (
+        "signals",
+        {"x": {"kind": "metrics", "shrink_after_s": 60}},
+        "signals.x",
+        "set shrink_after_s to frozen_after_s or more",
+    ),
+    ("signals", {"x": {"kind": "recorded", "file": "none.csv"}}, "signals.x.file is 'none.csv'", "correct the path"),
     ("tenants", [{"name": "root"}], "tenants[0].name is 'root'", "choose another"),
     ("tenants", [{"name": "a"}, {"name": "a"}], "tenants[0].name is 'a'", "give each a name of its own"),
     ("tenants", [{"name": "a", "parent": "b"}], "tenants[0].parent is 'b'", "use a, or add it"),
@@ -292,7 +326,7 @@ REFUSED = [
         "claim either the one or the other",
     ),
     ("tenants", [{"name": "a", "weight": -1}], "tenants[0].weight is -1", "raise it to 0"),
-    ("tenants", [{"name": "a", "min": {"cpu": 1}}], "tenants[0].min.cpu is 1", "remove it, or look"),
+    ("tenants", [{"name": "a", "min": {"cpu": 1}}], "tenants[0].min.cpu is 1", "did you mean"),
     (
         "tenants",
         [{"name": "a", "namespaces": ["tidebridge"]}],

@@ -379,3 +379,13 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(JournalUnavailable, match=r"set store\.url to another one"):
         open_journal(f"sqlite:///{file}")
     assert file.read_text().startswith("not a database")
+
+
+def test_of_lenders_only_the_last_tick_of_each_pool_is_kept(journal: SqlJournal) -> None:
+    for number, at in enumerate((AT, AT + timedelta(seconds=10))):
+        for pool in ("day", "night"):
+            journal.record(make_tick(f"{pool}{number}", at, pool, lenders=[pool, number], seen="much"), None)
+    for pool in ("day", "night"):
+        last, before = journal.ticks(pool, 2)
+        assert last.sections == {"lenders": [pool, 1], "seen": "much"}
+        assert before.sections == {"seen": "much"}

@@ -1,0 +1,22 @@
+"""What the windows allow now, with what the load says of them."""
+
+from __future__ import annotations
+
+from bridge.core.reasons import Gap
+from bridge.core.room import taken_ratios
+from bridge.core.snapshot import Snapshot
+from bridge.core.window import Allowance, allowance
+from bridge.core.window_load import LoadGates, closed_by_load
+
+
+def allowed(snapshot: Snapshot) -> tuple[Allowance, LoadGates]:
+    """Say what may be lent now and until when, and which windows the load keeps closed."""
+    gates = closed_by_load(snapshot.windows, snapshot.at, _load_ratio(snapshot), snapshot.memory.gates)
+    return allowance(snapshot.windows, snapshot.at, snapshot.policy.notice, gates.closed), gates
+
+
+def _load_ratio(snapshot: Snapshot) -> float | None:
+    """Say how much of the lenders' CPU online services take, by the pool's basis; None where nobody knows."""
+    if isinstance(snapshot.kube, Gap):
+        return None
+    return taken_ratios(snapshot.kube, snapshot.policy.basis, snapshot.load).get("")

@@ -1,0 +1,131 @@
+"""What a lender's elastic pods may take: now, by what is measured or requested, and for a while, by the forecast.
+
+Both round down, per lender. CPU follows the pool's basis. Memory follows requests on either basis: it can't be taken
+back by waiting, so what an online pod has asked for is its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import timedelta
+
+from bridge.core.forecast.values import Forecast, PeakBound
+from bridge.core.load import Belief, SignalState
+from bridge.core.resources import NO_ROOM, Room
+from bridge.core.snapshot import Basis, KubeFacts, Lender, PoolPolicy, Snapshot
+
+_LEAST = 1e-4
+
+
+def usable(lender: Lender, policy: PoolPolicy) -> Room:
+    """Return what online and elastic pods together may take of a lender: up to the cap, or less the margin."""
+    of_margin = lender.allocatable.share(1 - policy.margin_ratio)
+    if policy.basis is Basis.REQUESTS:
+        return of_margin
+    return Room(
+        cpu_millicores=lender.allocatable.share(policy.cap_ratio).cpu_millicores, memory_mib=of_margin.memory_mib
+    )
+
+
+def taken(lender: Lender, snapshot: Snapshot) -> Room | None:
+    """Return what online pods take of a lender by the pool's basis; None where nobody knows."""
+    if snapshot.policy.basis is Basis.REQUESTS:
+        return lender.online
+    used = None if snapshot.load is None else snapshot.load.by_lender.get(lender.name)
+    return None if used is None else Room(cpu_millicores=used, memory_mib=lender.online.memory_mib)
+
+
+def taken_ratios(kube: KubeFacts, basis: Basis, load: Belief | None) -> dict[str, float]:
+    """Return what is taken of the lenders' CPU, by lender and, under the empty name, of all together.
+
+    What isn't known now, because the signal isn't trusted, is left out.
+    """
+    if basis is Basis.REQUESTS:
+        taken_by = {lender.name: lender.online.cpu_millicores for lender in kube.lenders}
+        total: int | None = sum(taken_by.values())
+    elif load is None or load.state is not SignalState.FRESH:
+        return {}
+    else:
+        taken_by, total = dict(load.by_lender), load.total_millicores
+    whole = lender_sizes(kube)
+    ratios = {name: taken_by[name] / size for name, size in whole.items() if name in taken_by and size > 0}
+    if total is not None and sum(whole.values()) > 0:
+        ratios[""] = total / sum(whole.values())
+    # A load that is known to be nothing isn't a step without a sample.
+    return {name: max(ratio, _LEAST) for name, ratio in ratios.items()}
+
+
+def lender_sizes(kube: KubeFacts) -> dict[str, int]:
+    """Return what each lender can allocate, in millicores."""
+    return {lender.name: lender.allocatable.cpu_millicores for lender in kube.lenders}
+
+
+def lender_room(lender: Lender, snapshot: Snapshot) -> Room:
+    """Return what elastic pods may take of a lender now, those that are there included; nothing if use is unknown."""
+    online = taken(lender, snapshot)
+    return NO_ROOM if online is None else _left(lender, online, snapshot.policy)
+
+
+def coming_room(lender: Lender, snapshot: Snapshot, horizon: timedelta) -> Room:
+    """Return what elastic pods may take of a lender for all of *horizon*: never more than now.
+
+    A lender that the forecast doesn't know has no room to come.
+    """
+    room = lender_room(lender, snapshot)
+    if snapshot.forecast is None:
+        return room
+    bound = lender_bound(lender.name, snapshot.forecast, horizon)
+    if bound is None:
+        return NO_ROOM
+    return smallest((room, _left(lender, _grown(lender, bound.ratio, snapshot.policy), snapshot.policy)))
+
+
+def total_room(lenders: tuple[Lender, ...], snapshot: Snapshot, horizon: timedelta) -> Room | None:
+    """Return what elastic pods may take of all *lenders* together for all of *horizon*, by their joint forecast.
+
+    Peaks that don't meet leave more together than apart, and a load that moves between lenders less: so both are asked.
+    None: no forecast.
+    """
+    if snapshot.forecast is None:
+        return None
+    policy, bound = snapshot.policy, snapshot.forecast.total.at(horizon)
+    room = NO_ROOM
+    cpu_millicores = 0
+    for lender in lenders:
+        room = room + usable(lender, policy) - lender.elsewhere - lender.online
+        cpu_millicores += usable(lender, policy).cpu_millicores - lender.elsewhere.cpu_millicores
+    whole = sum(lender.allocatable.cpu_millicores for lender in lenders)
+    left = cpu_millicores - math.ceil(round(bound.ratio * whole, 6))
+    return Room(cpu_millicores=left, memory_mib=room.memory_mib).at_least_zero()
+
+
+def lender_bound(name: str, forecast: Forecast, horizon: timedelta) -> PeakBound | None:
+    """Return what a lender's load won't exceed within *horizon*."""
+    series = forecast.by_lender.get(name)
+    return None if series is None else series.at(horizon)
+
+
+def _grown(lender: Lender, ratio: float, policy: PoolPolicy) -> Room:
+    """Say what online pods take when their CPU is *ratio* of the lender's: memory that is requested grows with it."""
+    cpu_millicores = math.ceil(round(ratio * lender.allocatable.cpu_millicores, 6))
+    memory_mib = lender.online.memory_mib
+    if policy.basis is Basis.REQUESTS and cpu_millicores > lender.online.cpu_millicores > 0:
+        memory_mib = math.ceil(memory_mib * cpu_millicores / lender.online.cpu_millicores)
+    return Room(cpu_millicores=cpu_millicores, memory_mib=memory_mib)
+
+
+def _left(lender: Lender, online: Room, policy: PoolPolicy) -> Room:
+    """Take from a lender what online pods and other pools have, and what another system has set as its bound."""
+    room = (usable(lender, policy) - online - lender.elsewhere).at_least_zero()
+    if lender.batch_room is None or policy.basis is Basis.REQUESTS:
+        return room
+    return smallest((room, (lender.batch_room - lender.elsewhere).at_least_zero()))
+
+
+def smallest(rooms: Iterable[Room]) -> Room:
+    """Take the smallest amount on each axis."""
+    found = tuple(rooms)
+    return Room(
+        cpu_millicores=min(room.cpu_millicores for room in found), memory_mib=min(room.memory_mib for room in found)
+    )

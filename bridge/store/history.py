@@ -1,0 +1,100 @@
+"""The load's history in SQL: one row per pool and step of five minutes, whatever the number of lenders.
+
+A row holds ratios in two bytes each, deflated, in the order of a list of names that is stored once: two weeks of 5,000
+lenders take some 40 MB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import zlib
+from array import array
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, LargeBinary, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from bridge.store.database import Database
+from bridge.store.tables import Base, CompressedJson
+
+_SCALE = 10_000
+"""Parts of a ratio that are told apart; the largest ratio is 6.5."""
+_MISSING = 0xFFFF
+
+
+class LoadNamesRow(Base):
+    """A list of series, stored once however many steps have it."""
+
+    __tablename__ = "load_names"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    names: Mapped[str] = mapped_column(CompressedJson)
+
+
+class LoadStepRow(Base):
+    """The highest load of one step of five minutes, of all series of a pool."""
+
+    __tablename__ = "load_step"
+
+    pool: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    names_digest: Mapped[str] = mapped_column(ForeignKey("load_names.digest"))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SqlHistory:
+    """``bridge.ports.LoadHistory`` in a database. Threads may share it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, pool: str, at: datetime, values: Mapping[str, float]) -> None:
+        """Keep a step that is over; one that is there already is replaced."""
+        names = sorted(values)
+        text = json.dumps(names, separators=(",", ":"))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        with self._database.writing() as session:
+            if session.get(LoadNamesRow, digest) is None:
+                session.add(LoadNamesRow(digest=digest, names=text))
+                session.flush()
+            body = _packed([values[name] for name in names])
+            session.merge(LoadStepRow(pool=pool, at=at, names_digest=digest, body=body))
+
+    def read(self, pool: str, since: datetime) -> Sequence[tuple[datetime, Mapping[str, float]]]:
+        """Return the steps from *since* on, oldest first."""
+        query = select(LoadStepRow).where(LoadStepRow.pool == pool, LoadStepRow.at >= since).order_by(LoadStepRow.at)
+        with self._database.reading() as session:
+            rows = session.scalars(query).all()
+            names = _names(session, {row.names_digest for row in rows})
+            return tuple((row.at, _unpacked(names[row.names_digest], row.body)) for row in rows)
+
+    def prune(self, before: datetime) -> None:
+        """Forget steps that are older, and lists of names that no step has any more."""
+        with self._database.writing() as session:
+            session.execute(delete(LoadStepRow).where(LoadStepRow.at < before))
+            session.execute(delete(LoadNamesRow).where(LoadNamesRow.digest.not_in(select(LoadStepRow.names_digest))))
+
+
+def _names(session: Session, digests: set[str]) -> Mapping[str, list[str]]:
+    """Read lists of names by digest."""
+    rows = (session.get_one(LoadNamesRow, digest) for digest in sorted(digests))
+    return {row.digest: json.loads(row.names) for row in rows}
+
+
+def _packed(ratios: Sequence[float]) -> bytes:
+    """Write ratios in two bytes each, the low one first; rounded up, so that what was kept never looks calmer."""
+    found = array("H", (min(_MISSING - 1, max(0, -int(-ratio * _SCALE // 1))) for ratio in ratios))
+    if sys.byteorder == "big":
+        found.byteswap()
+    return zlib.compress(found.tobytes(), 1)
+
+
+def _unpacked(names: Sequence[str], body: bytes) -> dict[str, float]:
+    """Read what ``_packed`` wrote."""
+    found = array("H", zlib.decompress(body))
+    if sys.byteorder == "big":
+        found.byteswap()
+    return {name: part / _SCALE for name, part in zip(names, found, strict=True) if part != _MISSING}
