@@ -9,6 +9,10 @@ make_node_cgroup() {
   if is_cgroup_v2; then make_cgroup_v2 "$(node_cgroup "$1")"; else make_cgroup_v1 "$(node_cgroup "$1")"; fi
 }
 
+# A node's processes weigh as much as its cores, as pods do beside the system where the machine is one node: or they
+# would share one core's weight against everything else that runs here.
+weigh() { echo $(($2 * $(nproc))) >"/sys/fs/cgroup/$1"; }
+
 make_cgroup_v2() {
   local controller controllers
   mkdir -p "/sys/fs/cgroup/$1"
@@ -17,6 +21,7 @@ make_cgroup_v2() {
   for controller in "${controllers[@]}"; do
     echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control || true
   done
+  weigh "$1/cpu.weight" 100
 }
 
 make_cgroup_v1() {
@@ -29,6 +34,7 @@ make_cgroup_v1() {
   for file in cpuset.cpus cpuset.mems; do
     cat "/sys/fs/cgroup/cpuset/$file" >"/sys/fs/cgroup/cpuset/$1/$file"
   done
+  weigh "cpu/$1/cpu.shares" 1024
 }
 
 our_cgroups() { find /sys/fs/cgroup -depth -type d -path "*/$NETNS-node-*"; }

@@ -1,15 +1,18 @@
 # shellcheck shell=bash
-# The two images, made from nothing but this machine: busybox, bash, a Java runtime cut to size, Hadoop's jars.
+# The images, made from nothing but this machine: busybox, bash, a Java runtime cut to size, Hadoop's jars.
 
 JAVA_MODULES=java.se,jdk.unsupported,jdk.crypto.ec,jdk.security.auth,jdk.security.jgss,jdk.naming.dns,jdk.management,jdk.zipfs
 
 build_images() {
-  local work=$IMAGES_DIR/work
+  local work=$IMAGES_DIR/work name
   mkdir -p "$work"
-  CGO_ENABLED=0 go build -ldflags '-s -w' -o "$work/pause" "$LAB_HOME/image/pause.go"
+  for name in pause server; do
+    CGO_ENABLED=0 go build -ldflags '-s -w' -o "$work/$name" "$LAB_HOME/image/$name.go"
+  done
   make_root "$work/root"
   cp "$LAB_HOME/image/nodemanager.sh" "$work/"
   export_image "$work" Dockerfile.pause "$PAUSE_IMAGE" "$IMAGES_DIR/pause.tar"
+  export_image "$work" Dockerfile.server "$SERVER_IMAGE" "$IMAGES_DIR/server.tar"
   export_image "$work" Dockerfile.nodemanager "$NODEMANAGER_IMAGE" "$IMAGES_DIR/nodemanager.tar"
   rm -rf "$work"
 }

@@ -100,7 +100,7 @@ YAML
 
 import_images() {
   local image
-  for image in pause nodemanager; do
+  for image in pause server nodemanager; do
     ctr --address "$STATE/$1/containerd.sock" --namespace k8s.io images import "$IMAGES_DIR/$image.tar" >/dev/null
   done
 }

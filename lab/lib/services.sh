@@ -2,7 +2,7 @@
 # Every service of the lab: the command that is it, and how to tell that it works.
 
 # Those of the second wave need those of the first.
-FIRST_WAVE=(etcd apiserver containerd-node-1 containerd-node-2 rm)
+FIRST_WAVE=(etcd apiserver containerd-node-1 containerd-node-2 rm exporter prometheus)
 SECOND_WAVE=(controller-manager scheduler kubelet-node-1 kubelet-node-2 static-nm)
 SERVICES=("${FIRST_WAVE[@]}" "${SECOND_WAVE[@]}")
 
@@ -20,6 +20,8 @@ set_command() {
     kubelet-*) set_kubelet_command "${1#kubelet-}" ;;
     rm) set_java_command 512 org.apache.hadoop.yarn.server.resourcemanager.ResourceManager ;;
     static-nm) set_static_nodemanager_command ;;
+    exporter) COMMAND=(python3 "$LAB_HOME/exporter.py" "$RECORDING" "--listen=$EXPORTER" "--cores=$(nproc)" "${NODES[@]}") ;;
+    prometheus) set_prometheus_command ;;
     *) die "no service $1; there are: ${SERVICES[*]}" ;;
   esac
 }
@@ -34,6 +36,8 @@ is_healthy() {
     kubelet-*) is_node_ready "${1#kubelet-}" ;;
     rm) ask "$RM_WEB/ws/v1/cluster/info" | grep -q '"haState":"ACTIVE"' ;;
     static-nm) is_static_nodemanager_registered ;;
+    exporter) ask "http://$EXPORTER/metrics" ;;
+    prometheus) ask "http://$PROMETHEUS/-/ready" ;;
   esac
 }
 
@@ -73,6 +77,11 @@ set_kubelet_command() {
   COMMAND=("$KUBERNETES_DIR/bin/kubelet" "--config=$STATE/$1/kubelet.yaml" "--kubeconfig=$KUBECONFIG_ADMIN"
     "--hostname-override=$1" "--node-ip=${NODE_IP[$1]}" --node-labels=lend=true
     "--root-dir=$STATE/$1/kubelet" "--cert-dir=$STATE/$1/pki")
+}
+
+set_prometheus_command() {
+  COMMAND=("$PROMETHEUS_DIR/bin/prometheus" "--config.file=$STATE/prometheus/prometheus.yml"
+    "--storage.tsdb.path=$STATE/prometheus/data" "--web.listen-address=$PROMETHEUS" --log.level=warn)
 }
 
 # HEAP_MIB CLASS ARGUMENT...: Hadoop's start scripts aren't among its jars.

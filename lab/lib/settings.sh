@@ -36,6 +36,11 @@ HADOOP_CONF_DIR=$HADOOP_HOME/conf
 ALLOCATIONS=$HADOOP_CONF_DIR/fair-scheduler.xml   # FairScheduler's queues; there with either scheduler
 
 PAUSE_IMAGE=tidebridge-lab/pause:1
+SERVER_IMAGE=tidebridge-lab/server:1
+
+PROMETHEUS=$GATEWAY:9090
+EXPORTER=$GATEWAY:9101  # serves RECORDING in quick time
+RECORDING=$PROJECT_HOME/bridge/sim/traces/crane14.csv
 
 # A lab starts many short-lived JVMs on few cores: no second compiler, no parallel collector.
 JAVA_QUICK_START=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1)
@@ -47,7 +52,9 @@ NODEMANAGER_IMAGE=tidebridge-lab/nodemanager:$HADOOP_VERSION
 
 KUBERNETES_DIR=$CACHE/kubernetes-$KUBERNETES_VERSION-$(hash_of "$LAB_HOME"/k8s/go.{mod,sum})
 HADOOP_DIR=$CACHE/hadoop-$HADOOP_VERSION-$(hash_of "$LAB_HOME"/hadoop/*.xml)
-IMAGES_DIR=$CACHE/images-$HADOOP_VERSION-$(hash_of "$LAB_HOME"/{Dockerfile.nodemanager,lib/images.sh,hadoop/*.xml,image/*})
+# The distribution's: whichever version its lists name when it is first asked for.
+PROMETHEUS_DIR=$CACHE/prometheus-$(. /etc/os-release && echo "$ID-$VERSION_ID")
+IMAGES_DIR=$CACHE/images-$HADOOP_VERSION-$(hash_of "$LAB_HOME"/{Dockerfile.*,lib/images.sh,hadoop/*.xml,image/*})
 KUBECTL=$KUBERNETES_DIR/bin/kubectl
 
 # The JDK that `jlink` belongs to: the lab's Java on the host and, cut down, in the image.

@@ -11,13 +11,15 @@ from tests.lab.lab import ROOT, STATIC_HOST, rm, within
 
 
 class Job:
-    """A map-only job whose tasks wait; followed by its client's output."""
+    """A map-only job whose tasks wait, or burn CPU; followed by its client's output."""
 
-    def __init__(self, folder: Path, *, maps: int, seconds: int) -> None:
+    def __init__(self, folder: Path, *, maps: int, seconds: int, burns: bool = False) -> None:
         self._output = folder / f"job-{maps}x{seconds}.log"
         with self._output.open("w") as log:
             self._client = subprocess.Popen(
-                [str(ROOT / "lab/job"), str(maps), str(seconds)], stdout=log, stderr=subprocess.STDOUT
+                [str(ROOT / "lab/job"), str(maps), str(seconds), "default", "burn" if burns else "wait"],
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     @property
