@@ -93,6 +93,7 @@ def _read(path: Path) -> CalendarQuery:
     """Parse the file, and expand it once, so that a rule that makes no sense shows now; raise BadCalendar."""
     try:
         calendar = icalendar.Calendar.from_ical(path.read_bytes())
+        _refuse_unknown_zones(calendar)
         events = recurring_ical_events.of(calendar, components=["VEVENT"])
         some_day = date(2026, 1, 1)
         for each in events.between(some_day, some_day + 366 * _DAY):
@@ -104,6 +105,15 @@ def _read(path: Path) -> CalendarQuery:
         why = " ".join(str(error).split())
         raise BadCalendar(f"isn't an iCalendar file: {why}") from error
     return events
+
+
+def _refuse_unknown_zones(calendar: icalendar.Component) -> None:
+    """Raise ValueError at a zone that nobody knows: the parser would read its times as the window's own."""
+    for event in calendar.walk("VEVENT"):
+        for written in (event.get("DTSTART"), event.get("DTEND")):
+            name = None if written is None else written.params.get("TZID")
+            if name is not None and written.dt.tzinfo is None:
+                raise ValueError(f"the time zone {name} isn't known, nor described in it")
 
 
 def _opening(event: icalendar.Event) -> _Opening:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from rich.table import Table
 from bridge import app
 from bridge.cli.show import as_text
 from bridge.core.resources import Room
-from bridge.core.window import UNLIMITED
+from bridge.core.window import UNLIMITED, Allowance
 from bridge.core.window_listing import Stretch, listing
 from bridge.settings import Settings, SettingsError, Window, load
 from bridge.settings.policy import notice
 
-_DAYS = timedelta(days=7)
-_LONGEST = timedelta(days=366)
+_SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
+_DAYS = 7 * _DAY
+_LONGEST = 366 * _DAY
 
 
 @click.command()
@@ -116,7 +118,7 @@ def _segment(stretch: Stretch, zone: ZoneInfo, tail: timedelta, windows: dict[st
         "forced_from": _local(allowed.back_by - tail if allowed.back_by else None, zone),
         "back_by": _local(allowed.back_by, zone),
         "next_ratio": allowed.next_ratio,
-        "notes": _notes(stretch, windows) + _clock_change(stretch, zone),
+        "notes": _notes(stretch, windows) + _clock_changes(stretch, zone),
     }
 
 
@@ -133,18 +135,47 @@ def _notes(stretch: Stretch, windows: dict[str, Window]) -> list[str]:
     if exceptions:
         what = "limited" if stretch.allowance.is_open else "closed"
         notes.append(f"{what} by exception {', '.join(exceptions)}")
-    elif here and not stretch.allowance.is_open:
-        notes.append(f"closed by {', '.join(window.name for window in here if not window.max_ratio)}")
+    elif len(here) > 1:
+        what = "limited" if stretch.allowance.is_open else "closed"
+        notes.append(f"{what} by {', '.join(_binding(stretch.allowance, here))}")
     if stretch.allowance.is_open and any(window.load is not None for window in here):
         notes.append("load may close it")
     return notes
 
 
-def _clock_change(stretch: Stretch, zone: ZoneInfo) -> list[str]:
-    """Say where the clock changes within the stretch, or at its start: times then aren't what they are every day."""
-    before, after = ((at - timedelta(seconds=1)).astimezone(zone) for at in (stretch.start, stretch.end))
-    changed = before.utcoffset() != after.utcoffset()
-    return [f"the clock changes: {before:%z} to {after:%z}"] if changed else []
+def _binding(allowed: Allowance, here: list[Window]) -> list[str]:
+    """Name the windows that have one of the limits that hold."""
+    room = allowed.max_room
+    return [
+        window.name
+        for window in here
+        if window.max_ratio == allowed.max_ratio
+        or (room is not None and window.max_cores is not None and window.max_cores * 1000 == room.cpu_millicores)
+        or (room is not None and window.max_memory_mib == room.memory_mib)
+    ]
+
+
+def _clock_changes(stretch: Stretch, zone: ZoneInfo) -> list[str]:
+    """Say where the clock is put on or back: times around that aren't what they are every day."""
+    notes, at = [], stretch.start - _SECOND
+    while at < stretch.end - _SECOND:
+        after = min(at + _DAY, stretch.end - _SECOND)
+        if at.astimezone(zone).utcoffset() != after.astimezone(zone).utcoffset():
+            change = _first_change(at, after, zone)
+            # What the clock would show if nothing changed, and what it shows.
+            shown = (change - _SECOND).astimezone(zone).replace(tzinfo=None) + _SECOND
+            notes.append(f"the clock goes from {shown:%a %H:%M} to {change.astimezone(zone):%a %H:%M}")
+        at = after
+    return notes
+
+
+def _first_change(at: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """Return the first second whose offset isn't that of *at*; *after* has another."""
+    offset = at.astimezone(zone).utcoffset()
+    seconds = range(int((after - at).total_seconds()) + 1)
+    return at + _SECOND * bisect_left(
+        seconds, True, key=lambda s: (at + _SECOND * s).astimezone(zone).utcoffset() != offset
+    )
 
 
 def _local(at: datetime | None, zone: ZoneInfo) -> str | None:
@@ -152,19 +183,25 @@ def _local(at: datetime | None, zone: ZoneInfo) -> str | None:
 
 
 def _print(name: str, entry: dict[str, Any]) -> None:
-    """Print one pool's table."""
-    table = Table(box=None, pad_edge=False, title=f"{name} ({entry['timezone']})", title_justify="left")
-    for heading in ("from", "lend", "windows", "lead from", "forced from", "back by", "notes"):
-        table.add_column(heading, overflow="fold")
+    """Print one pool's table, and below it what an admin may not expect."""
+    table = Table(
+        box=None, pad_edge=False, collapse_padding=True, title=f"{name} ({entry['timezone']})", title_justify="left"
+    )
+    for heading in ("from", "lend", "windows", "lead from", "forced", "back by"):
+        table.add_column(heading, overflow="fold", no_wrap=heading != "windows")
     for one in entry["segments"]:
         table.add_row(
-            _short(one["start"]),
+            _day_and_time(one["start"]),
             _lend(one),
             ", ".join(one["windows"]) or "-",
-            *(_short(one[key]) for key in ("lead_from", "forced_from", "back_by")),
-            "; ".join(one["notes"]),
+            _time(one["lead_from"]),
+            _time(one["forced_from"]),
+            _day_and_time(one["back_by"]),
         )
     Console(highlight=False).print(table)
+    for one in entry["segments"]:
+        if one["notes"]:
+            click.echo(f"{_day_and_time(one['start'])}: {'; '.join(one['notes'])}")
     for window in entry["never_open"]:
         click.echo(f"{window}: has no opening in this time")
 
@@ -181,5 +218,10 @@ def _lend(one: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _short(text: str | None) -> str:
-    return datetime.fromisoformat(text).strftime("%a %d %b %H:%M") if text else "-"
+def _day_and_time(text: str | None) -> str:
+    return datetime.fromisoformat(text).strftime("%a %d %b %H:%M") if text else "-"
+
+
+def _time(text: str | None) -> str:
+    """Say a time of the week: it is close to the day that stands beside it."""
+    return datetime.fromisoformat(text).strftime("%a %H:%M") if text else "-"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bridge.adapters.calendar import Always, Cron, Interval, Times, WindowRule
 from bridge.adapters.holidays import BadCalendar, Holidays
-from bridge.app import windows_around
+from bridge.app import LOOK_AHEAD, windows_around
 from bridge.core.window import allowance
 from bridge.core.window_listing import listing
 
@@ -35,7 +35,8 @@ def rule(name: str, times: Times, ratio: float = 0.6, *, zone: str = "UTC", is_e
 
 
 def write(file: Path, *events: str) -> Path:
-    body = "".join(f"BEGIN:VEVENT\nUID:{n}\n{event}\nEND:VEVENT\n" for n, event in enumerate(events))
+    named = [event if event.startswith("UID:") else f"UID:{n}\n{event}" for n, event in enumerate(events)]
+    body = "".join(f"BEGIN:VEVENT\n{event}\nEND:VEVENT\n" for event in named)
     file.write_text(f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:test\n{body}END:VCALENDAR\n", encoding="utf-8")
     return file
 
@@ -73,11 +74,26 @@ def test_a_day_that_the_clock_skips_has_no_length() -> None:
             id="a rule, without one date, with another",
         ),
         pytest.param("DTSTART;VALUE=DATE:20260214\nSTATUS:CANCELLED", [], id="cancelled"),
+        pytest.param("DTSTART;VALUE=DATE:20200214\nRRULE:FREQ=YEARLY", ["14 00:00 - 15 00:00"], id="every year"),
         pytest.param("DTSTART:20260214T180000", [], id="no length"),
     ],
 )
 def test_events_are_openings(tmp_path: Path, event: str, expected: list[str]) -> None:
     assert days(Holidays(write(tmp_path / "h.ics", event))) == expected
+
+
+def test_one_day_of_a_rule_may_be_moved_and_another_cancelled(tmp_path: Path) -> None:
+    every_day = "UID:all\nDTSTART;VALUE=DATE:20260214\nRRULE:FREQ=DAILY;COUNT=3"
+    moved = "UID:all\nRECURRENCE-ID;VALUE=DATE:20260215\nDTSTART;VALUE=DATE:20260220"
+    cancelled = "UID:all\nRECURRENCE-ID;VALUE=DATE:20260216\nDTSTART;VALUE=DATE:20260216\nSTATUS:CANCELLED"
+    file = write(tmp_path / "h.ics", every_day, moved, cancelled)
+    assert days(Holidays(file)) == ["14 00:00 - 15 00:00", "20 00:00 - 21 00:00"]
+
+
+def test_a_zone_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    file = write(tmp_path / "h.ics", "DTSTART;TZID=Mars/Base:20260214T180000\nDURATION:PT1H")
+    with pytest.raises(BadCalendar, match="the time zone Mars/Base isn't known"):
+        Holidays(file)
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:2026\nEND:VEVENT\n"])
@@ -132,11 +148,15 @@ RULES = st.lists(
 def test_what_the_listing_shows_is_what_a_tick_is_told(
     rules: tuple[WindowRule, ...], day: date, minutes: list[int]
 ) -> None:
+    """Its deadlines too, where the tick at the stretch's start has seen all that could set an earlier one."""
     around, since = windows_around(rules), datetime.combine(day, time(), UTC)
     found = listing(around, since, since + timedelta(days=4))
     assert (found[0].start, found[-1].end) == (since, since + timedelta(days=4))
     assert all(one.end == other.start for one, other in pairwise(found))
     for at in (since + timedelta(minutes=minute) for minute in minutes):
         told = allowance(around(at), at)
-        shown = next(each.allowance for each in found if each.start <= at < each.end)
+        stretch = next(each for each in found if each.start <= at < each.end)
+        shown = stretch.allowance
+        if shown.back_by is not None and shown.back_by < stretch.start + LOOK_AHEAD:
+            assert (told.back_by, told.lead_from, told.next_ratio) == (shown.back_by, shown.lead_from, shown.next_ratio)
         assert (told.max_ratio, told.max_room, told.windows) == (shown.max_ratio, shown.max_room, shown.windows)
