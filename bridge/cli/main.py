@@ -19,6 +19,7 @@ from bridge.cli import show, show_round
 from bridge.cli.demo import demo
 from bridge.cli.durations import Duration
 from bridge.cli.forecast import forecast
+from bridge.cli.replay import replay_command
 from bridge.cli.shares import shares
 from bridge.cli.windows import windows
 from bridge.controller import views
@@ -73,6 +74,7 @@ def cli() -> None:
 
 cli.add_command(demo)
 cli.add_command(forecast)
+cli.add_command(replay_command)
 cli.add_command(shares)
 cli.add_command(windows)
 

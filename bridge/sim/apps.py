@@ -45,6 +45,8 @@ class StageRun:
     """A stage under way: its tasks wait, run, or are done."""
 
     stage: Stage
+    kind: int
+    """The same number for all that ask for the same size and label."""
     waiting: int = 0
     running: int = 0
     done: int = 0
@@ -127,6 +129,8 @@ class App:
     queue: QueueRun
     am_size: Resources
     submitted: int
+    kinds: frozenset[int]
+    """Of its stages."""
     state: AppState = AppState.ACCEPTED
     stages: list[StageRun] = field(default_factory=list)
     open_stages: list[StageRun] = field(default_factory=list)

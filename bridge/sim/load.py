@@ -132,6 +132,9 @@ def _load(path: Path, line: int, text: str | None) -> float | None:
     return load
 
 
+_JOB_COLUMNS = ("job_id", "stage", "submit_s", "n_tasks", "task_s", "vcores", "mem_mb")
+
+
 def load_jobs(
     path: Path,
     *,
@@ -140,15 +143,20 @@ def load_jobs(
     in_order: bool = True,
     queue_of: Callable[[str], str] = lambda _: "default",
 ) -> tuple[Job, ...]:
-    """Read jobs in the order of their submission, keeping one job in *keep_one_in*; fractional vcores round up."""
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = [row for row in csv.DictReader(lines) if crc32(row["job_id"].encode()) % keep_one_in == 0]
+    """Read jobs in the order of their submission, keeping one job in *keep_one_in*; fractional vcores round up.
+
+    Raises ``BadTrace`` for a file that can't be read, lacks a column, or has a cell that isn't a number.
+    """
+    rows = [row for _, row in _rows(path, _JOB_COLUMNS) if crc32(row["job_id"].encode()) % keep_one_in == 0]
     rows.sort(key=lambda row: row["job_id"])
     jobs = (
         _job(job_id, sorted(group, key=lambda row: int(row["stage"])), task_scale, in_order, queue_of(job_id))
         for job_id, group in groupby(rows, key=lambda row: row["job_id"])
     )
-    return tuple(sorted(jobs, key=lambda job: (job.submit_s, job.id)))
+    try:
+        return tuple(sorted(jobs, key=lambda job: (job.submit_s, job.id)))
+    except (ValueError, TypeError) as error:
+        raise BadTrace(f"{path}: a cell isn't the number that its column needs ({error}); correct it") from error
 
 
 def _job(job_id: str, rows: Iterable[dict[str, str]], task_scale: float, in_order: bool, queue: str) -> Job:

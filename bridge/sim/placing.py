@@ -207,7 +207,7 @@ class Line:
     def __init__(self, queue: QueueRun, apps: Mapping[int, App]) -> None:
         self.queue = queue
         self._ams_wait = True
-        self._hopeless: set[tuple[Resources, str]] = set()
+        self._hopeless: set[int] = set()
         self._turned_away: set[int] = set()
         self._is_fair = queue.node.ordering == "fair"
         self._asks = self._by_need(apps) if self._is_fair else self._by_age(apps)
@@ -229,7 +229,7 @@ class Line:
         if run is None:
             self._ams_wait = False
         else:
-            self._hopeless.add((run.stage.size, run.stage.label))
+            self._hopeless.add(run.kind)
         self.next()
 
     def look_again(self, run: StageRun | None) -> None:
@@ -238,8 +238,11 @@ class Line:
             self.next()
 
     def _by_age(self, apps: Mapping[int, App]) -> Iterator[Ask]:
+        hopeless = self._hopeless
         for seq in sorted(self.queue.waiting):
-            yield from self._of(apps[seq])
+            app = apps[seq]
+            if not (app.is_asking and app.kinds <= hopeless):
+                yield from self._of(app)
 
     def _by_need(self, apps: Mapping[int, App]) -> Iterator[Ask]:
         """Yield one ask of the application that holds least, and look again."""
@@ -255,7 +258,7 @@ class Line:
     def _of(self, app: App) -> Iterator[Ask]:
         if app.is_asking:
             for run in tuple(app.open_stages):
-                is_left = run.waiting and (run.stage.size, run.stage.label) not in self._hopeless
+                is_left = run.waiting and run.kind not in self._hopeless
                 if is_left and id(run) not in self._turned_away:
                     yield app, run
         elif self._ams_wait and app.am is None:

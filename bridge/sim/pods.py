@@ -15,6 +15,7 @@ POOL = "tidebridge.dev/pool"
 PROMISE = "tidebridge.dev/promise"
 DEADLINE = "tidebridge.dev/deadline"
 SHAPE = "tidebridge.dev/shape"
+TAKES = "tidebridge.dev/takes"
 LENDER = "tidebridge.dev/lender"
 
 NO_WORDS: Mapping[str, str] = {}

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Literal
 
 from bridge.core.actions import CreatePod, DeletePod, ResizeNode
 from bridge.core.reasons import LenderRefusal
@@ -32,6 +31,7 @@ from bridge.sim.pods import (
     POOL,
     PROMISE,
     SHAPE,
+    TAKES,
     KubeNode,
     Pod,
     PodOrder,
@@ -146,14 +146,15 @@ class SimKube:
         *,
         node_selector: Mapping[str, str] | None = None,
         namespace: str = "tidebridge",
-        basis: Literal["requests", "usage"] = "requests",
+        requested: Room | None = None,
         priority: int = ELASTIC_PRIORITY,
     ) -> None:
+        """Serve one pool. *requested*: what its pods ask for, where that isn't what they take (basis usage)."""
         self._world = world
         self._pool = pool
         self._selector = dict(world.config.lender_labels if node_selector is None else node_selector)
         self._namespace = namespace
-        self._basis = basis
+        self._requested = requested
         self._priority = priority
 
     def observe(self) -> KubeFacts:
@@ -183,9 +184,14 @@ class SimKube:
         order = PodOrder(
             name=elastic_name(self._pool, act.promise_id),
             namespace=self._namespace,
-            requests=act.requests,
+            requests=self._requested or act.requests,
             labels=elastic_labels(self._pool, act.promise_id),
-            annotations={DEADLINE: write_time(promise.deadline), SHAPE: shape, LENDER: act.lender},
+            annotations={
+                DEADLINE: write_time(promise.deadline),
+                SHAPE: shape,
+                LENDER: act.lender,
+                TAKES: f"cpu_millicores={act.requests.cpu_millicores},memory_mib={act.requests.memory_mib}",
+            },
             priority=self._priority,
             pinned_to=act.lender,
             may_preempt=False,
@@ -217,14 +223,10 @@ class SimKube:
         return pod.is_elastic and pod.order.namespace == self._namespace
 
     def _lender(self, node: KubeNode) -> Lender:
-        online = node.online
-        if self._basis == "usage":
-            used = int(-(-node.online_use_ratio * node.allocatable.cpu_millicores // 1))
-            online = Room(cpu_millicores=used, memory_mib=node.online.memory_mib)
         return Lender(
             name=node.name,
             allocatable=node.allocatable,
-            online=online,
+            online=node.online,
             pod_slots=max(0, node.slots - (len(node.pods) - node.elastic_pods)),
             refusal=_refusal(node) if self._selector else LenderRefusal.UNKNOWN_ROLE,
         )
@@ -236,7 +238,7 @@ class SimKube:
             uid=pod.uid,
             promise_id=order.labels[PROMISE],
             lender=order.pinned_to or "",
-            requests=order.requests,
+            requests=_taken(order),
             shape=order.nodemanager or Resources(vcores=0, memory_mib=0),
             phase=pod.phase,
             deadline=read_time(order.annotations.get(DEADLINE)),
@@ -246,6 +248,15 @@ class SimKube:
             deleting_since=None if pod.deleting is None else clock.at(pod.deleting),
             trouble=_trouble(pod),
         )
+
+
+def _taken(order: PodOrder) -> Room:
+    """Read what a pod takes of the room lent: as its annotation says, or what it requests."""
+    text = order.annotations.get(TAKES)
+    if text is None:
+        return order.requests
+    parts = dict(part.split("=") for part in text.split(","))
+    return Room(cpu_millicores=int(parts["cpu_millicores"]), memory_mib=int(parts["memory_mib"]))
 
 
 def _trouble(pod: Pod) -> str | None:

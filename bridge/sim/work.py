@@ -9,11 +9,12 @@ import math
 from collections import deque
 from enum import StrEnum
 
+from bridge.core.resources import Resources
 from bridge.sim.accounts import Accounts
 from bridge.sim.apps import App, AppState, Container, StageRun
 from bridge.sim.clock import Timeline
 from bridge.sim.config import SimConfig
-from bridge.sim.load import Job
+from bridge.sim.load import Job, Stage
 from bridge.sim.nodes import NodeManager
 from bridge.sim.placing import Scheduler
 from bridge.sim.queue_tree import DEFAULT
@@ -48,6 +49,7 @@ class Work:
         self.scheduler = scheduler
         self._containers = 0
         self._submitted = 0
+        self._kinds: dict[tuple[Resources, str], int] = {}
         self.apps = apps
         """Those that haven't ended, by number."""
         self.queues = scheduler.queues.leaves
@@ -57,6 +59,7 @@ class Work:
     def submit(self, job: Job) -> App:
         """Take a job; its AM waits for a place from now on."""
         self._submitted += 1
+        runs = [StageRun(stage, self._kind(stage)) for stage in job.stages]
         cluster_ms = int(self._config.start.timestamp() * 1000)
         app = App(
             seq=self._submitted,
@@ -65,13 +68,18 @@ class Work:
             queue=self.queues[job.queue],
             am_size=self._config.am_size,
             submitted=self._timeline.now,
-            stages=[StageRun(stage) for stage in job.stages],
+            kinds=frozenset(run.kind for run in runs),
+            stages=runs,
         )
         self.apps[app.seq] = app
         app.queue.apps += 1
         self._accounts.jobs_submitted += 1
         self._ask(app)
         return app
+
+    def _kind(self, stage: Stage) -> int:
+        """Number what a stage's tasks ask for: comparing numbers is what the scheduler does most."""
+        return self._kinds.setdefault((stage.size, stage.label), len(self._kinds))
 
     def lose(self, container: Container, how: Loss, *, worked_until: int | None = None) -> None:
         """End an attempt too early; the application asks for its task, or the cluster for its AM, again."""

@@ -184,6 +184,10 @@ class SimWorld:
         """Return the NodeManager in a pod that runs."""
         return self._nodemanager_by_pod[self.kube.pod(namespace, pod_name).uid]
 
+    def nodemanager_of(self, pod: Pod) -> NodeManager | None:
+        """Return the NodeManager in a pod, if one runs there."""
+        return self._nodemanager_by_pod.get(pod.uid)
+
     def totals(self) -> Accounts:
         """Return the accounts with what is under way counted up to now."""
         now, pods = self.timeline.now, self.kube.elastic.values()

@@ -143,8 +143,11 @@ def test_pools_see_their_own_pods_only() -> None:
     assert (other.pods, other.impostors, other.lenders[0].online) == ((), (), NO_ROOM)
 
 
-def test_measured_use_can_stand_in_for_requests() -> None:
+def test_a_pod_may_ask_for_less_than_it_takes() -> None:
     pool = Pool()
-    pool.world.start_service(make_service(0.5))
-    kube = SimKube(pool.world, "night", basis="usage")
-    assert kube.observe().lenders[0].online.cpu_millicores == 8000
+    asked = Room(cpu_millicores=100, memory_mib=256)
+    pool.kube = SimKube(pool.world, "night", requested=asked)
+    pool.create()
+    assert pool.pod().requests == POD_SIZE
+    (pod,) = pool.world.kube.elastic.values()
+    assert pod.order.requests == asked

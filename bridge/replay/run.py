@@ -1,0 +1,243 @@
+"""Plays one world from start to end: the real tick once a minute, and the truth about what came of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from bridge.controller.foresight import TOTAL, Foresight
+from bridge.controller.pool import Mode, Pool
+from bridge.controller.tick import Ticked, tick
+from bridge.core.lifecycle import State
+from bridge.core.load import LoadReading, LoadUnit, Sample, SignalPolicy
+from bridge.core.offer import Offer
+from bridge.core.reasons import Reason
+from bridge.core.snapshot import Basis, PoolPolicy, Promise
+from bridge.core.window import WindowSpan
+from bridge.ports import LoadSignal
+from bridge.replay.journal import MemoryHistory, MemoryJournal
+from bridge.replay.stage import Stageset, make_world
+from bridge.sim import SimKube, SimWorld, SimYarn
+from bridge.sim.pods import PROMISE
+
+TICK = timedelta(minutes=1)
+GIVEN_BACK = frozenset(
+    {
+        Reason.WINDOW_ENDS,
+        Reason.WINDOW_CLOSED,
+        Reason.KUBERNETES_NEEDS_ROOM,
+        Reason.LOAD_WILL_RISE,
+        Reason.SIGNAL_IS_LOST,
+        Reason.LENDER_REFUSES,
+        Reason.DEADLINE_NEAR,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minute:
+    """One minute of a replay, as ratios of all nodes' CPU."""
+
+    at: datetime
+    load: float
+    bound: float | None
+    """Of the forecast, for as long as a new node must last; None without one."""
+    offered: float | None
+    lent: float
+    used: float
+    """By tasks on elastic nodes."""
+    highest: float
+    """Of the fullest node: its load, and what tasks hold there."""
+    given_back: int
+    """Elastic nodes that were called back in this minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverCap:
+    """A minute in which a node was above the cap, and why."""
+
+    at: datetime
+    load: float
+    bound: float | None
+    highest: float
+    why: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Played:
+    """What came of one world."""
+
+    minutes: list[Minute] = field(default_factory=list)
+    over_cap: list[OverCap] = field(default_factory=list)
+    deadlines_total: int = 0
+    deadlines_met: int = 0
+    ticks: int = 0
+    world: SimWorld
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clairvoyant:
+    """``bridge.ports.LoadSignal`` that knows the future: the highest load until room could be given back."""
+
+    stage: Stageset
+    world: SimWorld
+    ahead: timedelta
+
+    def observe(self) -> LoadReading:
+        """Say the highest load from now on for as long as giving back takes."""
+        now, step = self.world.now, timedelta(seconds=self.stage.series.step_s)
+        looks = int(self.ahead / step) + 2
+        value = max(
+            self.stage.load_at(min(now + min(number * step, self.ahead), self.stage.end)) for number in range(looks)
+        )
+        return LoadReading(unit=LoadUnit.RATIO, total=Sample(at=now, value=max(value, 1e-6)))
+
+    def history(self, since: datetime, until: datetime, step: timedelta) -> Sequence[tuple[datetime, LoadReading]]:  # noqa: ARG002
+        """Nothing: it needs none."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """``bridge.ports.LoadSignal`` of the recording: the step that is over last, as a monitoring system has it."""
+
+    stage: Stageset
+    world: SimWorld
+
+    def observe(self) -> LoadReading:
+        """Say the present load."""
+        now = self.world.now
+        return LoadReading(unit=LoadUnit.RATIO, total=Sample(at=now, value=self.stage.load_at(now)))
+
+    def history(self, since: datetime, until: datetime, step: timedelta) -> Sequence[tuple[datetime, LoadReading]]:  # noqa: ARG002
+        """Nothing: the warm-up is given to the history itself."""
+        return ()
+
+
+SIGNAL = SignalPolicy(
+    frozen_after=timedelta(minutes=15), shrink_after=timedelta(minutes=45), confirm=timedelta(minutes=2)
+)
+
+
+def play(
+    stage: Stageset,
+    policy: PoolPolicy,
+    windows: Callable[[datetime], tuple[WindowSpan, ...]],
+    *,
+    is_clairvoyant: bool = False,
+    watch: Callable[[Ticked, SimWorld], None] = lambda _ticked, _world: None,
+) -> Played:
+    """Play the tide with one pool of *policy*."""
+    looks_at_use = policy.basis is Basis.USAGE
+    world = make_world(stage, uses=looks_at_use)
+    journal, ids = MemoryJournal(), itertools.count()
+    signal: LoadSignal | None = None
+    foresight = None
+    if is_clairvoyant:
+        signal = Clairvoyant(stage=stage, world=world, ahead=policy.reclaimed_within + 2 * TICK)
+        policy = replace(policy, signal=replace(SIGNAL, confirm=timedelta(0), jump_ratio=1.0))
+    elif looks_at_use:
+        signal = Measured(stage=stage, world=world)
+        policy = replace(policy, signal=SIGNAL)
+        foresight = Foresight(policy.name, MemoryHistory(_warm_up(stage)), may_write=False)
+    pool = Pool(
+        policy=policy,
+        windows=windows,
+        kube=SimKube(world, policy.name, requested=policy.shape.pod.share(0.0) if looks_at_use else None),
+        yarn=SimYarn(world),
+        journal=journal,
+        clock=world.clock,
+        new_id=lambda: f"{next(ids):08x}",
+        mode=Mode.ENFORCE,
+        signal=signal,
+        foresight=foresight,
+    )
+    played = Played(world=world)
+    held_until: dict[str, datetime] = {}
+    at = stage.start
+    while at < stage.end:
+        world.advance(at)
+        _note_held(world, held_until)
+        ticked = tick(pool)
+        minute = _minute(stage, world, ticked, at)
+        played.minutes.append(minute)
+        if minute.used > 0 and minute.highest > stage.cap + 1e-9:
+            played.over_cap.append(_explained(minute, played.minutes))
+        watch(ticked, world)
+        at += TICK
+    world.advance(stage.end)
+    _note_held(world, held_until)
+    played.ticks = journal.ticked
+    returned = [promise for promise in journal.history() if _is_due(promise, stage.end)]
+    played.deadlines_total = len(returned)
+    played.deadlines_met = sum(1 for promise in returned if _is_met(promise, held_until))
+    return played
+
+
+def _warm_up(stage: Stageset) -> list[tuple[datetime, dict[str, float]]]:
+    """Give the history what was before the start: the same load on every node."""
+    names = [TOTAL, *(f"lender-{number}" for number in range(1, stage.nodes + 1))]
+    return [(at, dict.fromkeys(names, load)) for at, load in stage.warm_up()]
+
+
+def _note_held(world: SimWorld, held_until: dict[str, datetime]) -> None:
+    """Note, in the world itself, which promises hold room."""
+    for pod in world.kube.elastic.values():
+        if not pod.phase.is_over:
+            held_until[pod.order.labels[PROMISE]] = world.now
+
+
+def _is_due(promise: Promise, end: datetime) -> bool:
+    """Say whether a promise was called back, and its time has come."""
+    if promise.pod_uid is None or promise.deadline is None or promise.reason not in GIVEN_BACK | {Reason.VERIFIED_FREE}:
+        return False
+    return promise.deadline <= end and (promise.state is State.GONE or promise.deadline < end)
+
+
+def _is_met(promise: Promise, held_until: dict[str, datetime]) -> bool:
+    held = held_until.get(promise.id)
+    return promise.deadline is not None and (held is None or held <= promise.deadline)
+
+
+def _minute(stage: Stageset, world: SimWorld, ticked: Ticked, at: datetime) -> Minute:
+    """Look at the world and at what the tick made of it."""
+    load = stage.load_at(at)
+    by_node: dict[str, int] = {}
+    lent = 0
+    for pod in world.kube.elastic.values():
+        if pod.node is None or pod.phase.is_over or pod.order.nodemanager is None:
+            continue
+        lent += pod.order.nodemanager.vcores
+        node = world.nodemanager_of(pod)
+        if node is not None:
+            by_node[pod.node.name] = by_node.get(pod.node.name, 0) + node.used_vcores
+    size = stage.node_size.cpu_millicores / 1000
+    snapshot, decision = ticked.planned.snapshot, ticked.planned.decision
+    offer, forecast = decision.offer, snapshot.forecast
+    before = {entry.id for entry in decision.nodes if entry.recorded is not None and entry.recorded.state in _LEAVING}
+    return Minute(
+        at=at,
+        load=load,
+        bound=None if forecast is None else forecast.total.at(snapshot.policy.lend_for).ratio,
+        offered=offer.nodes * snapshot.policy.shape.yarn.vcores / stage.cores if isinstance(offer, Offer) else None,
+        lent=lent / stage.cores,
+        used=sum(by_node.values()) / stage.cores,
+        highest=load + max(by_node.values(), default=0) / size,
+        given_back=sum(1 for entry in decision.returns if entry.node_id not in before),
+    )
+
+
+_LEAVING = frozenset({State.DRAINING, State.FORCED, State.EMPTY, State.DELETING})
+
+
+def _explained(minute: Minute, minutes: Sequence[Minute]) -> OverCap:
+    """Say why a node was above the cap: what came was above what had been expected, or room was on its way back."""
+    earlier = [one.bound for one in minutes[-61:] if one.bound is not None]
+    bound = min(earlier, default=None)
+    rose = bound is not None and minute.load > bound
+    why = "load_rose_above_the_bound" if rose else "room_was_on_its_way_back"
+    if bound is None:
+        why = "nothing_was_expected"
+    return OverCap(at=minute.at, load=minute.load, bound=bound, highest=minute.highest, why=why)
