@@ -29,15 +29,17 @@ class Recording:
 
 
 class RecordedLoad:
-    """``bridge.ports.LoadSignal`` from a recording; each sample is as old as its step."""
+    """``bridge.ports.LoadSignal`` from a recording; a sample a look."""
 
     def __init__(self, recording: Recording, clock: Clock) -> None:
         self._recording = recording
         self._clock = clock
 
     def observe(self) -> LoadReading:
-        """Read the step that now lies in."""
-        return LoadReading(unit=LoadUnit.RATIO, total=self._recording.at(self._clock.now()))
+        """Read the step that now lies in, as measured now: a step may be longer than a signal may be silent."""
+        now = self._clock.now()
+        sample = self._recording.at(now)
+        return LoadReading(unit=LoadUnit.RATIO, total=None if sample is None else Sample(at=now, value=sample.value))
 
     def history(self, since: datetime, until: datetime, step: timedelta) -> Sequence[tuple[datetime, LoadReading]]:
         """Read what the recording has of [since, until)."""

@@ -7,8 +7,10 @@ can't take now is written later. Between two steps the forecast stays as it is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from math import nan
 
 import numpy as np
@@ -24,6 +26,7 @@ TOTAL = ""
 """The name of the series of all lenders together."""
 LOOK_BACK = timedelta(days=14)
 """How much history is read at the start: as much as the forecast looks at."""
+_DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Step = tuple[datetime, Mapping[str, float]]
@@ -78,19 +81,40 @@ class Foresight:
         return self._forecast
 
     def _start(self, now: datetime, ratios: Mapping[str, float], sizes: Mapping[str, int]) -> Forecaster:
-        """Read what is known of the time before."""
-        steps = [step for step in self._history.read(self._pool, now - LOOK_BACK) if step[0] < now]
-        if not steps and self._earlier is not None:
-            steps = self._filled(self._earlier, now, sizes)
-            self._unwritten.extend(steps if self._may_write else ())
-        first_at = steps[0][0] if steps else now
-        names = {TOTAL, *ratios}.union(*(values for _, values in steps))
-        self._names = tuple(sorted(names))
-        self._forecaster = Forecaster(self._names, first_at=first_at)
-        if steps:
-            self._forecaster.feed(_matrix(self._names, steps, first_at, now))
-        self._begun = now
-        return self._forecaster
+        """Read what is known of the time before, a day at a time."""
+        first_at = now
+        steps = iter(self._history.read(self._pool, now - LOOK_BACK))
+        first = next(steps, None)
+        if first is None and self._earlier is not None:
+            filled = self._filled(self._earlier, now, sizes)
+            self._unwritten.extend(filled if self._may_write else ())
+            steps = iter(filled)
+            first = next(steps, None)
+        if first is not None and first[0] < now:
+            first_at = first[0]
+        self._names = tuple(sorted({TOTAL, *ratios, *(() if first is None else first[1])}))
+        forecaster = Forecaster(self._names, first_at=first_at)
+        known = () if first is None else (step for step in chain((first,), steps) if step[0] < now)
+        self._catch_up(forecaster, known, first_at, now)
+        self._forecaster, self._begun = forecaster, now
+        return forecaster
+
+    def _catch_up(self, forecaster: Forecaster, steps: Iterable[Step], first_at: datetime, now: datetime) -> None:
+        """Feed what was kept; a step that nobody kept has no load."""
+        at, going, waiting = first_at, iter(steps), deque[Step]()
+        while at < now:
+            until = min(at + _DAY, now)
+            for step in going:
+                waiting.append(step)
+                if step[0] >= until:
+                    break
+            part = [waiting.popleft() for _ in range(len(waiting)) if waiting[0][0] < until]
+            new = sorted({name for _, values in part for name in values} - set(self._names))
+            if new:
+                forecaster.add(new)
+                self._names += tuple(new)
+            forecaster.feed(_matrix(self._names, part, at, until))
+            at = until
 
     def _filled(self, earlier: Earlier, now: datetime, sizes: Mapping[str, int]) -> list[Step]:
         """Ask the signal's source what it knows of the time before; one that can't say is asked no more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -28,8 +28,8 @@ class LoadHistory(Protocol):
         """Keep a step that is over: its highest load by series, as ratios."""
         ...
 
-    def read(self, pool: str, since: datetime) -> Sequence[tuple[datetime, Mapping[str, float]]]:
-        """Return the steps from *since* on, oldest first."""
+    def read(self, pool: str, since: datetime) -> Iterable[tuple[datetime, Mapping[str, float]]]:
+        """Yield the steps from *since* on, oldest first; what fails may fail on the way."""
         ...
 
     def prune(self, before: datetime) -> None:

@@ -11,7 +11,7 @@ import json
 import sys
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, LargeBinary, delete, select
@@ -23,6 +23,7 @@ from bridge.store.tables import Base, CompressedJson
 _SCALE = 10_000
 """Parts of a ratio that are told apart; the largest ratio is 6.5."""
 _MISSING = 0xFFFF
+_AT_ONCE = 100
 
 
 class LoadNamesRow(Base):
@@ -63,13 +64,17 @@ class SqlHistory:
             body = _packed([values[name] for name in names])
             session.merge(LoadStepRow(pool=pool, at=at, names_digest=digest, body=body))
 
-    def read(self, pool: str, since: datetime) -> Sequence[tuple[datetime, Mapping[str, float]]]:
-        """Return the steps from *since* on, oldest first."""
-        query = select(LoadStepRow).where(LoadStepRow.pool == pool, LoadStepRow.at >= since).order_by(LoadStepRow.at)
+    def read(self, pool: str, since: datetime) -> Iterator[tuple[datetime, Mapping[str, float]]]:
+        """Yield the steps from *since* on, oldest first; one at a time, for all together are a gigabyte of objects."""
+        query = (
+            select(LoadStepRow.at, LoadStepRow.names_digest, LoadStepRow.body)
+            .where(LoadStepRow.pool == pool, LoadStepRow.at >= since)
+            .order_by(LoadStepRow.at)
+        )
         with self._database.reading() as session:
-            rows = session.scalars(query).all()
-            names = _names(session, {row.names_digest for row in rows})
-            return tuple((row.at, _unpacked(names[row.names_digest], row.body)) for row in rows)
+            names = _names(session)
+            for row in session.execute(query.execution_options(yield_per=_AT_ONCE)):
+                yield row.at, _unpacked(names[row.names_digest], row.body)
 
     def prune(self, before: datetime) -> None:
         """Forget steps that are older, and lists of names that no step has any more."""
@@ -78,10 +83,9 @@ class SqlHistory:
             session.execute(delete(LoadNamesRow).where(LoadNamesRow.digest.not_in(select(LoadStepRow.names_digest))))
 
 
-def _names(session: Session, digests: set[str]) -> Mapping[str, list[str]]:
-    """Read lists of names by digest."""
-    rows = (session.get_one(LoadNamesRow, digest) for digest in sorted(digests))
-    return {row.digest: json.loads(row.names) for row in rows}
+def _names(session: Session) -> Mapping[str, list[str]]:
+    """Read the lists of names by digest: few, as lenders seldom change."""
+    return {row.digest: json.loads(row.names) for row in session.scalars(select(LoadNamesRow))}
 
 
 def _packed(ratios: Sequence[float]) -> bytes:

@@ -40,7 +40,7 @@ def test_steps_come_back_oldest_first_from_an_instant_on(journal: SqlJournal) ->
 def test_a_step_that_is_kept_twice_is_there_once(journal: SqlJournal) -> None:
     for load in (0.25, 0.5):
         journal.load_history.append("night", AT, {"": load})
-    assert journal.load_history.read("night", AT) == ((AT, {"": 0.5}),)
+    assert tuple(journal.load_history.read("night", AT)) == ((AT, {"": 0.5}),)
 
 
 def test_lenders_may_come_and_go(journal: SqlJournal) -> None:
