@@ -21,7 +21,7 @@ from bridge.replay.stage import LABEL, Stageset
 
 FIXED_FROM, FIXED_TO = 1, 6
 """Hours of the night between which the baseline by the clock lends."""
-_PARTS = 8
+_PARTS = 16
 """Elastic nodes that a lender holds, unless a task needs larger ones: small ones follow the load more closely."""
 _UTC = ZoneInfo("UTC")
 Windows = Callable[[datetime], tuple[WindowSpan, ...]]
@@ -60,13 +60,14 @@ class Replayed:
 
 
 def default_policy(stage: Stageset) -> PoolPolicy:
-    """Make the policy of a replay without a configuration: one pool, by measured use, in nodes of an eighth."""
+    """Make the policy of a replay without a configuration: one pool, by measured use, in nodes of a sixteenth."""
     return PoolPolicy(
         name="replay",
         shape=_shape(stage),
         label=LABEL,
         basis=Basis.USAGE,
         cap_ratio=stage.cap,
+        lend_for=timedelta(minutes=30),
         max_nodes=stage.nodes * _PARTS * 2,
         grow_per_tick=max(10, stage.nodes * _PARTS // 4),
         tick=TICK,
@@ -170,7 +171,7 @@ def _idle(stage: Stageset) -> float:
 
 
 def _shape(stage: Stageset) -> Shape:
-    """Choose an eighth of a lender, or as much as the largest task needs that fits on one at all."""
+    """Choose a sixteenth of a lender, or as much as the largest task needs that fits on one at all."""
     whole = Resources(vcores=stage.node_size.cpu_millicores // 1000, memory_mib=stage.node_size.memory_mib)
     sizes = [one.size for job in stage.jobs for one in job.stages if one.size.fits_in(whole)]
     parts = _PARTS

@@ -108,7 +108,7 @@ def test_a_node_is_large_enough_for_the_largest_task() -> None:
     large = replace(job, stages=(replace(job.stages[0], size=Resources(vcores=5, memory_mib=2048)),))
     policy = default_policy(replace(STAGE, jobs=(large, *others)))
     assert policy.shape.yarn.vcores == 5
-    assert default_policy(STAGE).shape.yarn.vcores == 2
+    assert default_policy(STAGE).shape.yarn.vcores == 1
 
 
 @pytest.mark.parametrize("kind", picture.KINDS)
