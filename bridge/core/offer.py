@@ -288,7 +288,8 @@ def _holds_until(snapshot: Snapshot, allowed: Allowance) -> datetime | None:
 def lender_offer(lender: Lender, snapshot: Snapshot) -> LenderOffer:
     """Compute what one lender gives, now and for a while, and how many nodes of the pool's shape that makes."""
     policy = snapshot.policy
-    room, lasting = lender_room(lender, snapshot), coming_room(lender, snapshot, policy.lend_for)
+    room = lender_room(lender, snapshot)
+    lasting = coming_room(lender, snapshot, policy.lend_for, room)
     slots = max(0, lender.pod_slots)
     refusal = lender.refusal or _unsure(lender, snapshot)
     return LenderOffer(
@@ -297,7 +298,9 @@ def lender_offer(lender: Lender, snapshot: Snapshot) -> LenderOffer:
         nodes=min(policy.shape.pod.times_in(room), slots),
         lasting_room=lasting,
         lasting_nodes=min(policy.shape.pod.times_in(lasting), slots),
-        staying_nodes=min(policy.shape.pod.times_in(coming_room(lender, snapshot, policy.give_back_ahead)), slots),
+        staying_nodes=min(
+            policy.shape.pod.times_in(coming_room(lender, snapshot, policy.give_back_ahead, room)), slots
+        ),
         refusal=refusal,
         must_empty=refusal in _EMPTYING,
     )

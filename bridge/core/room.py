@@ -67,13 +67,13 @@ def lender_room(lender: Lender, snapshot: Snapshot) -> Room:
     return NO_ROOM if online is None else _left(lender, online, snapshot.policy)
 
 
-def coming_room(lender: Lender, snapshot: Snapshot, horizon: timedelta) -> Room:
-    """Return what elastic pods may take of a lender for all of *horizon*: never more than now.
+def coming_room(lender: Lender, snapshot: Snapshot, horizon: timedelta, now: Room | None = None) -> Room:
+    """Return what elastic pods may take of a lender for all of *horizon*: never more than *now*, where that is known.
 
     A lender that the forecast doesn't know has no room to come.
     """
-    room = lender_room(lender, snapshot)
-    if snapshot.forecast is None:
+    room = lender_room(lender, snapshot) if now is None else now
+    if snapshot.forecast is None or room == NO_ROOM:
         return room
     bound = lender_bound(lender.name, snapshot.forecast, horizon)
     if bound is None:
