@@ -1,6 +1,7 @@
 """The rights this package uses, no more, and how to ask whether we have them.
 
-`config/rbac.yaml` and `config/rbac-tenants.yaml` grant the same lists; a test compares them.
+`config/rbac.yaml`, `config/rbac-metrics.yaml` and `config/rbac-tenants.yaml` grant the same lists; a test compares
+them.
 """
 
 from collections.abc import Iterable
@@ -32,6 +33,14 @@ def needed_rights(namespace: str) -> tuple[MissingRight, ...]:
     return (
         *(MissingRight(verb=verb, resource=resource, namespace=None) for verb, resource in cluster),
         *(MissingRight(verb=verb, resource=resource, namespace=namespace) for verb, resource in local),
+    )
+
+
+def metrics_rights(namespace: str) -> tuple[MissingRight, ...]:
+    """Return every right that reading use from the metrics API needs, with its pods in *namespace*."""
+    return tuple(
+        MissingRight(verb="list", resource=resource, namespace=where, group="metrics.k8s.io")
+        for resource, where in (("nodes", None), ("pods", namespace))
     )
 
 

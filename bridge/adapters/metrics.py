@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from bridge.adapters.kube_errors import translated
 from bridge.core.load import LoadReading, LoadUnit, Sample
-from k8s_pool import FleetView, KubeApi, node_usage, pod_usage
+from k8s_pool import FleetView, Transport, node_usage, pod_usage
 
 
 class MetricsLoad:
     """``bridge.ports.LoadSignal`` from metrics.k8s.io. A sample is as old as the kubelet's measurement."""
 
-    def __init__(self, api: KubeApi, view: Callable[[], FleetView], namespace: str) -> None:
+    def __init__(self, api: Transport, view: Callable[[], FleetView], namespace: str) -> None:
         """Read the nodes' use, and that of elastic pods in *namespace*; *view* tells where these are."""
         self._api = api
         self._view = view

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import requests
 
@@ -25,6 +27,8 @@ _MOST_POINTS = 10_000
 """Of one series in one answer; Prometheus refuses more than 11,000."""
 _MOST_BYTES = 64 << 20
 _TOTAL = ""
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""What RFC 6750 lets a bearer token be; the client's own complaint about anything else would quote it."""
 
 Values = dict[str, dict[datetime, float]]
 """Values by lender (the empty name: all together) and instant."""
@@ -65,6 +69,7 @@ class HttpTransport:
         ca_file: Path | None = None,
     ) -> None:
         self._url = url.rstrip("/")
+        self._name = _without_password(self._url)
         self._timeout_s = timeout_s
         self._bearer_token_file = bearer_token_file
         self._session = requests.Session()
@@ -83,9 +88,9 @@ class HttpTransport:
             )
             body = _read(reply)
         except (requests.RequestException, OSError) as error:
-            raise Unavailable(f"Prometheus at {self._url} doesn't answer: {error}") from error
+            raise Unavailable(f"Prometheus at {self._name} doesn't answer: {error}") from error
         if reply.status_code in {401, 403}:
-            raise Denied(f"Prometheus at {self._url} refuses: {reply.status_code} {reply.reason}")
+            raise Denied(f"Prometheus at {self._name} refuses: {reply.status_code} {reply.reason}")
         return self._json(reply, body)
 
     def _json(self, reply: requests.Response, body: bytes) -> Any:
@@ -95,19 +100,24 @@ class HttpTransport:
         except ValueError as error:
             what = f"{reply.status_code} {reply.reason}"
             kind = Unavailable if reply.status_code >= 500 or reply.is_redirect else NotUnderstood
-            raise kind(f"Prometheus at {self._url} answers {what} without JSON; name its base address") from error
+            raise kind(f"Prometheus at {self._name} answers {what} without JSON; name its base address") from error
         if reply.status_code == 200:
             return value
         words = value.get("error", reply.reason) if isinstance(value, dict) else reply.reason
         if reply.status_code in {400, 422}:
             raise Rejected(f"Prometheus refuses the query: {words}")
-        raise Unavailable(f"Prometheus at {self._url} answers {reply.status_code}: {words}")
+        raise Unavailable(f"Prometheus at {self._name} answers {reply.status_code}: {words}")
 
     def _headers(self) -> dict[str, str]:
         """Read the token anew each time: whoever rotates it replaces the file."""
         if self._bearer_token_file is None:
             return {}
-        return {"Authorization": f"Bearer {self._bearer_token_file.read_text(encoding='utf-8').strip()}"}
+        token = self._bearer_token_file.read_bytes().strip().decode("ascii", errors="replace")
+        if not _TOKEN.fullmatch(token):
+            raise Denied(
+                f"{self._bearer_token_file} holds no bearer token; write one line of letters, digits and -._~+/="
+            )
+        return {"Authorization": f"Bearer {token}"}
 
 
 class PrometheusLoad:
@@ -161,6 +171,10 @@ class PrometheusLoad:
         """Parse a reply's data; series that stand for one lender, or for all, are added up."""
         found: Values = defaultdict(dict)
         try:
+            if reply.get("warnings"):
+                raise Unavailable(
+                    f"Prometheus says that its answer is incomplete: {'; '.join(reply['warnings'])[:300]}"
+                )
             data = reply["data"]
             entries = data["result"] if data["resultType"] != "scalar" else [{"metric": {}, "value": data["result"]}]
             for entry in entries:
@@ -168,20 +182,34 @@ class PrometheusLoad:
                 if name is None:
                     continue
                 for at_s, text in entry["values"] if "values" in entry else [entry["value"]]:
-                    value = float(text)
-                    if math.isfinite(value):
-                        at = datetime.fromtimestamp(float(at_s), UTC)
-                        found[name][at] = found[name].get(at, 0.0) + value
+                    at = datetime.fromtimestamp(float(at_s), UTC)
+                    found[name][at] = found[name].get(at, 0.0) + float(text)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise NotUnderstood(f"Prometheus's answer has another form than API v1's: {error!r}") from error
-        return dict(found)
+        # A part that isn't a number makes the sum none: the rest alone would look like a fall.
+        return {
+            name: {at: value for at, value in values.items() if math.isfinite(value)} for name, values in found.items()
+        }
 
     def _name(self, metric: Mapping[str, str]) -> str | None:
         """Say which lender a series stands for; None for one without the label."""
         if self._query.node_label is None:
             return _TOTAL
         name = metric.get(self._query.node_label)
-        return None if not name else name.rsplit(":", 1)[0] if name.rpartition(":")[2].isdigit() else name
+        return _without_port(name) if name else None
+
+
+def _without_password(url: str) -> str:
+    """Leave out of an address who asks, which no message needs."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _without_port(name: str) -> str:
+    """Cut a port off: node-1:9100, 10.0.0.1:9100, [fd00::1]:9100; a bare IPv6 address has none."""
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return name.partition(":")[0] if name.count(":") == 1 else name
 
 
 def _read(reply: requests.Response) -> bytes:
@@ -210,11 +238,10 @@ def _reading(samples: Mapping[str, Sample], unit: LoadUnit) -> LoadReading:
 
 def _chunks(since: datetime, until: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime]]:
     """Cut a stretch of time so that no answer has too many points; both ends belong to a part."""
-    first = since
-    while first < until:
-        last = min(first + (_MOST_POINTS - 1) * step, until - timedelta(microseconds=1))
-        yield first, last
-        first += _MOST_POINTS * step
+    steps = -((since - until) // step)
+    for first in range(0, steps, _MOST_POINTS):
+        last = min(first + _MOST_POINTS, steps) - 1
+        yield since + first * step, since + last * step
 
 
 def _second(at: datetime) -> str:

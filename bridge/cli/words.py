@@ -66,6 +66,7 @@ SIGNALS: dict[SignalReason, str] = {
     SignalReason.NO_ANSWER: "its source could not be asked",
     SignalReason.NO_SAMPLE: "its source said nothing",
     SignalReason.TOO_OLD: "its samples have stopped",
+    SignalReason.UNCONFIRMED: "what it says has not lasted yet",
     SignalReason.ZERO_UNCONFIRMED: "it says zero, and that has not lasted",
     SignalReason.NEVER_SEEN: "it has never said anything that could be believed",
 }

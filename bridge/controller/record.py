@@ -154,6 +154,8 @@ def belief(load: Belief | None) -> dict[str, Any] | None:
         "changes_at": plain(load.changes_at),
         "sampled_at": plain(load.sampled_at),
         "total_millicores": load.total_millicores,
+        "keep_ratio": load.keep_ratio,
+        "stale": sorted(load.stale),
         "unconfirmed": list(load.unconfirmed),
     }
 

@@ -15,6 +15,7 @@ from bridge.controller.pool import Mode, Pool
 from bridge.controller.record import Planned, advice, overdue, sections
 from bridge.core.check import check
 from bridge.core.decide import decide
+from bridge.core.load import SignalState
 from bridge.core.nodes import ElasticNode
 from bridge.core.plan import plan
 from bridge.core.reasons import Gap
@@ -99,12 +100,37 @@ def _record(pool: Pool, ticked: Ticked) -> None:
         log.warning("gap tick_id=%s pool=%s part=%s error=%r", ticked.id, pool.name, part, words)
     for late in overdue(planned):
         _say_missed(ticked, late)
+    _say_signal(pool, ticked)
     # What could not be read isn't written over.
     memory = None if isinstance(planned.snapshot.promises, Gap) else planned.decision.memory
     try:
         pool.journal.record(record, memory)
     except PortError as error:
         log.warning("record.failed tick_id=%s pool=%s error=%r", ticked.id, pool.name, str(error))
+
+
+def _say_signal(pool: Pool, ticked: Ticked) -> None:
+    """Leave a line in the log, and an Event, when the load signal is trusted more or less than before."""
+    snapshot = ticked.planned.snapshot
+    load, before = snapshot.load, snapshot.memory.signal
+    is_known = before.since is not None
+    if load is None or isinstance(snapshot.promises, Gap) or (is_known and before.state is load.state):
+        return
+    log.log(
+        logging.INFO if load.state is SignalState.FRESH else logging.WARNING,
+        "signal.changed tick_id=%s pool=%s from=%s to=%s reason=%s",
+        ticked.id,
+        pool.name,
+        before.state if is_known else "none",
+        load.state,
+        load.reason,
+    )
+    if pool.mode is Mode.OBSERVE:
+        return
+    try:
+        pool.kube.tell("TidebridgeSignalChanged", f"the load signal is {load.state}: {load.reason}")
+    except PortError as error:
+        log.warning("tell.failed tick_id=%s pool=%s error=%r", ticked.id, pool.name, str(error))
 
 
 def _say_missed(ticked: Ticked, late: ElasticNode) -> None:

@@ -58,6 +58,8 @@ class SignalReason(StrEnum):
     """It was asked, and said nothing."""
     TOO_OLD = "too_old"
     """Its samples have stopped."""
+    UNCONFIRMED = "unconfirmed"
+    """It speaks, for the first time or again; what it says is believed when it has lasted."""
     ZERO_UNCONFIRMED = "zero_unconfirmed"
     """It says zero, which a service that is there doesn't use."""
     NEVER_SEEN = "never_seen"
@@ -102,6 +104,7 @@ class Belief:
     keep_ratio: float = 1.0
     """The part of what was lent when shrinking began that may still be lent; 1 unless shrinking."""
     stale: frozenset[str] = frozenset()
-    """Lenders whose own samples have stopped: nothing is lent there anew, and, after long, what is there goes back."""
+    """Lenders whose own samples have stopped, have just come back, or jump: nothing is lent there anew; where they
+    stopped long ago, what is there goes back."""
     unconfirmed: tuple[str, ...] = ()
     """Lenders (empty text: the total) whose newest sample isn't believed as it is: a drop, a zero or a jump."""

@@ -39,7 +39,8 @@ def taken(lender: Lender, snapshot: Snapshot) -> Room | None:
 def taken_ratios(kube: KubeFacts, basis: Basis, load: Belief | None) -> dict[str, float]:
     """Return what is taken of the lenders' CPU, by lender and, under the empty name, of all together.
 
-    What isn't known now, because the signal isn't trusted, is left out.
+    What isn't known now, because the signal or a lender's part of it isn't trusted, is left out: what a lender counts
+    as that is silent is no load to learn from.
     """
     if basis is Basis.REQUESTS:
         taken_by = {lender.name: lender.online.cpu_millicores for lender in kube.lenders}
@@ -47,7 +48,8 @@ def taken_ratios(kube: KubeFacts, basis: Basis, load: Belief | None) -> dict[str
     elif load is None or load.state is not SignalState.FRESH:
         return {}
     else:
-        taken_by, total = dict(load.by_lender), load.total_millicores
+        taken_by = {name: used for name, used in load.by_lender.items() if name not in load.stale}
+        total = load.total_millicores
     whole = lender_sizes(kube)
     ratios = {name: taken_by[name] / size for name, size in whole.items() if name in taken_by and size > 0}
     if total is not None and sum(whole.values()) > 0:

@@ -10,6 +10,7 @@ from bridge.sim.clock import SimClock
 from bridge.sim.config import LabelShare, Preemption, QueueConfig, SimConfig
 from bridge.sim.http_server import Served, serve
 from bridge.sim.load import TRACES, Job, LoadSeries, Stage, load_jobs, load_series
+from bridge.sim.load_port import SignalFaults, SimLoad
 from bridge.sim.online import OnlineService
 from bridge.sim.ports import SimKube, SimYarn
 from bridge.sim.quotas import QuotaOrder
@@ -33,9 +34,11 @@ __all__ = [
     "QuotaOrder",
     "RunningWork",
     "Served",
+    "SignalFaults",
     "SimClock",
     "SimConfig",
     "SimKube",
+    "SimLoad",
     "SimNamespaces",
     "SimQueues",
     "SimWorld",

@@ -12,6 +12,7 @@ import orjson
 
 from bridge.ports import Denied, NotUnderstood, PortError, Unavailable
 from bridge.sim.errors import ApiRefusal
+from bridge.sim.http_kube_metrics import MetricsApi
 from bridge.sim.http_kube_objects import pod_json, read_order
 from bridge.sim.http_kube_tenants import TenantApi
 from bridge.sim.http_watch import Chosen, Thing, Watches, refused
@@ -42,6 +43,7 @@ class KubeApi:
         self._lock = lock
         self._watches = Watches(world, lock)
         self._tenants = TenantApi(world)
+        self._metrics = MetricsApi(world)
         self._events: dict[tuple[str, str], dict[str, Any]] = {}
         self._acts: Mapping[tuple[str, str], tuple[str, Callable[[Target, Question], Answer]]] = {
             ("POST", "pods"): ("kube.create", self._create),
@@ -81,6 +83,8 @@ class KubeApi:
             review = question.json()
             return Answer.of({**review, "status": {"allowed": True}} if isinstance(review, dict) else {}, 201)
         if (answer := self._tenants.answer(question)) is not None:
+            return answer
+        if (answer := self._metrics.answer(question)) is not None:
             return answer
         match = _PATH.fullmatch(question.path)
         if match is None:

@@ -173,7 +173,7 @@ class MemoryRow(Base):
             failed_start_at=memory.failed_start_at,
             left_alone=[{"lender": entry.lender, "until": entry.until.isoformat()} for entry in memory.left_alone],
             obeyed_version=memory.obeyed_version,
-            signal=_SIGNAL.dump_json(memory.signal).decode(),
+            signal=_SIGNAL.dump_json(memory.signal, exclude_defaults=True).decode(),
             gates=_GATES.dump_json(memory.gates).decode(),
             held_when_lost=memory.held_when_lost,
         )

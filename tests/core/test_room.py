@@ -88,6 +88,13 @@ def test_what_is_not_trusted_makes_no_history(state: SignalState) -> None:
     assert taken_ratios(kube, Basis.REQUESTS, None) == {"a": 1.0, "": 1.0}
 
 
+def test_what_a_silent_lender_counts_as_makes_no_history() -> None:
+    kube = usage(lenders=(BUSY, make_lender("b", allocatable=room(16, 64)))).kube
+    assert not isinstance(kube, str)
+    load = make_belief({"a": 16000, "b": 4000}, total_millicores=8000, stale=frozenset({"a"}))
+    assert taken_ratios(kube, Basis.USAGE, load) == {"b": 0.25, "": 0.25}
+
+
 @given(used=st.integers(0, 20_000), bound=st.floats(0, 1), cap=st.floats(0, 1), margin=st.floats(0, 1))
 def test_no_lender_is_ever_lent_above_its_cap(used: int, bound: float, cap: float, margin: float) -> None:
     policy = make_policy(basis=Basis.USAGE, cap_ratio=cap, margin_ratio=margin)

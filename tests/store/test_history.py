@@ -31,7 +31,7 @@ def test_steps_come_back_oldest_first_from_an_instant_on(journal: SqlJournal) ->
     for number in (2, 0, 1):
         history.append("night", AT + number * STEP, {"": number / 4, "a": 0.5})
     history.append("day", AT, {"": 1.0})
-    assert history.read("night", AT + STEP) == (
+    assert tuple(history.read("night", AT + STEP)) == (
         (AT + STEP, {"": 0.25, "a": 0.5}),
         (AT + 2 * STEP, {"": 0.5, "a": 0.5}),
     )
