@@ -1,8 +1,9 @@
 """Online load from Prometheus, by its HTTP API (https://prometheus.io/docs/prometheus/latest/querying/api/).
 
 An instant query answers with the instant at which it was evaluated, and finds samples up to five minutes old: a target
-that nobody scrapes would look alive for so long. So each query names how old a sample may be (``lookback_delta``);
-beyond that there is none. Seen with 2.42.
+whose samples merely stop would look alive for so long. (One whose scrape fails has none at once.) So each query names
+how old a sample may be (``lookback_delta``). A server that doesn't know the parameter ignores it, as 2.42 does: there
+the server's own flag, ``--query.lookback-delta``, says it for all.
 """
 
 from __future__ import annotations

@@ -113,7 +113,9 @@ REMEDIES: dict[tuple[str, Gap], str] = {
 
 
 def reason(word: str) -> str:
-    """Say a reason as a clause; a word of another version stays as it is."""
+    """Say why something is done, has moved, or isn't trusted."""
+    if word in set(SignalReason):
+        return SIGNALS[SignalReason(word)]
     return REASONS[Reason(word)] if word in set(Reason) else word
 
 

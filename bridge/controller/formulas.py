@@ -31,7 +31,8 @@ FORMULAS: dict[Limit, str] = {
 
 LENDER_ROOM = {
     "requests": "allocatable x (1 - margin_ratio) - online - other_pools",
-    "usage": "CPU: allocatable x cap_ratio - used - other_pools; memory: allocatable x (1 - margin_ratio) - requested",
+    "usage": "CPU: allocatable x cap_ratio - used_millicores - other_pools; "
+    "memory: allocatable x (1 - margin_ratio) - online, which are requests",
 }
 """How a lender's room is computed, by basis."""
 LASTING_ROOM = "the same with the forecast's bound in place of what is taken now, and never more than room"

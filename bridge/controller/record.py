@@ -20,7 +20,7 @@ from bridge.controller.formulas import FORMULAS, LASTING_ROOM, LENDER_ROOM
 from bridge.core.actions import CreatePod, Plan, Refusal, ResizeNode, Step
 from bridge.core.decide import Decision
 from bridge.core.lifecycle import State
-from bridge.core.load import Belief
+from bridge.core.load import Belief, SignalPolicy
 from bridge.core.nodes import ElasticNode
 from bridge.core.offer import Bound, LenderOffer, Offer
 from bridge.core.reasons import Gap
@@ -81,7 +81,7 @@ def seen(snapshot: Snapshot, gaps: Mapping[str, str]) -> dict[str, Any]:
             "waiting": [plain(entry) for entry in yarn.waiting],
             "ams_waiting": yarn.ams_waiting,
         },
-        "load": belief(snapshot.load),
+        "load": belief(snapshot.load, snapshot.policy.signal),
         "gaps": dict(gaps),
         "paused_until": None if snapshot.pause is None else plain(snapshot.pause.until),
         "pause_reason": None if snapshot.pause is None else snapshot.pause.why,
@@ -123,6 +123,7 @@ def _measured(lender: Lender, snapshot: Snapshot) -> dict[str, Any]:
     return {
         "cap_ratio": snapshot.policy.cap_ratio,
         "used_millicores": used,
+        "samples": plain(snapshot.signal.traces.get(lender.name)),
         "is_confirmed": snapshot.load is not None and lender.name not in snapshot.load.unconfirmed,
     }
 
@@ -143,13 +144,14 @@ def _expected(lender: Lender, snapshot: Snapshot, found: LenderOffer) -> dict[st
     }
 
 
-def belief(load: Belief | None) -> dict[str, Any] | None:
+def belief(load: Belief | None, policy: SignalPolicy | None) -> dict[str, Any] | None:
     """Describe how far the load signal is trusted; what each lender uses stands with the lenders."""
     if load is None:
         return None
     return {
         "state": load.state.value,
         "reason": load.reason.value,
+        "limits": plain(policy),
         "since": plain(load.since),
         "changes_at": plain(load.changes_at),
         "sampled_at": plain(load.sampled_at),

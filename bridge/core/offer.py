@@ -203,7 +203,7 @@ def _growth(
             limit=Limit.WINDOW_RATIO,
             nodes=shape.times_in(share),
             room=share,
-            inputs={"allocatable": whole, "max_ratio": allowed.max_ratio},
+            inputs={"allocatable_of_lenders_that_lend": whole, "max_ratio": allowed.max_ratio},
             changes_at=allowed.back_by,
         ),
         *_forecast(snapshot, kube, by_lender),

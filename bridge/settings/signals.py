@@ -73,7 +73,8 @@ class PrometheusSignal(Trust):
     own_query: Text | None = None
     """What elastic pods use, in the same form, to be subtracted. null, the default: the query leaves them out."""
     lookback_s: Seconds = 60.0
-    """How old a sample may be that the query uses; a few scrapes. Older ones are as if there were none."""
+    """How old a sample may be that the query uses; a few scrapes. Older ones are as if there were none. Servers that
+    don't know lookback_delta (2.42 doesn't) need their flag --query.lookback-delta instead."""
     timeout_s: Seconds = 10.0
     """Seconds until an answer must be there; without one the tick goes on."""
     bearer_token_file: Path | None = None

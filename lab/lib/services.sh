@@ -81,7 +81,8 @@ set_kubelet_command() {
 
 set_prometheus_command() {
   COMMAND=("$PROMETHEUS_DIR/bin/prometheus" "--config.file=$STATE/prometheus/prometheus.yml"
-    "--storage.tsdb.path=$STATE/prometheus/data" "--web.listen-address=$PROMETHEUS" --log.level=warn)
+    "--storage.tsdb.path=$STATE/prometheus/data" "--web.listen-address=$PROMETHEUS" --log.level=warn
+    --query.lookback-delta=3s)
 }
 
 # HEAP_MIB CLASS ARGUMENT...: Hadoop's start scripts aren't among its jars.

@@ -86,6 +86,6 @@ def lends_below_cores(node: str) -> float:
 
 
 def signal(controller: Controller) -> dict[str, Any]:
-    """Ask the controller what it thinks of its load signal."""
-    found: dict[str, Any] = controller.ask("status")["load"]
-    return found
+    """Ask the controller what it thinks of its load signal; before its first tick it thinks nothing."""
+    found: dict[str, Any] | None = controller.ask("status").get("load")
+    return found or {"state": None}
