@@ -10,14 +10,13 @@ from bridge.ports import TickRecord
 
 
 class MemoryJournal:
-    """``bridge.ports.Journal`` and ``bridge.ports.LoadHistory`` of one pool. Of the ticks only the number is kept."""
+    """``bridge.ports.Journal`` of one pool. Of the ticks only the number is kept."""
 
     def __init__(self) -> None:
         self.ticked = 0
         self._open: dict[str, Promise] = {}
         self._over: dict[str, Promise] = {}
         self._memory = Memory()
-        self._steps: list[tuple[datetime, Mapping[str, float]]] = []
 
     def promises(self, pool: str) -> tuple[Promise, ...]:  # noqa: ARG002
         """Return every promise that isn't over."""

@@ -101,7 +101,7 @@ class Clairvoyant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """``bridge.ports.LoadSignal`` of the recording: the step that is over last, as a monitoring system has it."""
+    """``bridge.ports.LoadSignal`` of the recording: the present step, without a monitoring system's delay."""
 
     stage: Stageset
     world: SimWorld
