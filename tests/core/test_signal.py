@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -375,15 +374,3 @@ def fault_once(signal: Signal, fault: str, load: float, frozen_at: datetime) -> 
         signal.look({"a": load}, has_lenders=False)
     else:
         signal.look(told.get(fault, {"a": load / 2}), at=frozen_at if fault == "frozen" else None)
-
-
-def test_a_tick_of_five_thousand_lenders_is_cheap() -> None:
-    signal = Signal(tuple(f"lender-{number}" for number in range(5000)))
-    signal.looks(6, dict.fromkeys(signal.lenders, 0.5))
-    told, sizes = reading_of(dict.fromkeys(signal.lenders, 0.4), signal.at), dict.fromkeys(signal.lenders, SIZE)
-    took_s = []
-    for _ in range(3):
-        started = time.process_time()
-        believe(POLICY, signal.memory, told, signal.at, sizes)
-        took_s.append(time.process_time() - started)
-    assert min(took_s) < 0.05
