@@ -16,12 +16,8 @@ import click
 
 from bridge import app
 from bridge.cli import show, show_round
-from bridge.cli.demo import demo
 from bridge.cli.durations import Duration
-from bridge.cli.forecast import forecast
-from bridge.cli.replay import replay_command
-from bridge.cli.shares import shares
-from bridge.cli.windows import windows
+from bridge.cli.lazy import LazyGroup
 from bridge.controller import views
 from bridge.controller.loop import Loop
 from bridge.controller.pool import Mode, Pool
@@ -66,17 +62,19 @@ def _pool(command: F) -> F:
     return click.option("--pool", "pool_name", default=None, help="One pool; by default all.")(command)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_LAZY = {
+    "demo": "bridge.cli.demo:demo",
+    "forecast": "bridge.cli.forecast:forecast",
+    "replay": "bridge.cli.replay:replay_command",
+    "shares": "bridge.cli.shares:shares",
+    "windows": "bridge.cli.windows:windows",
+}
+
+
+@click.group(cls=LazyGroup, lazy=_LAZY, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tidebridge")
 def cli() -> None:
     """Lend the idle part of a Kubernetes fleet to Hadoop YARN, and give it back in time."""
-
-
-cli.add_command(demo)
-cli.add_command(forecast)
-cli.add_command(replay_command)
-cli.add_command(shares)
-cli.add_command(windows)
 
 
 def main(words: Sequence[str] | None = None) -> None:
