@@ -31,6 +31,7 @@ from bridge.controller.foresight import Foresight
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.rebalance import Rebalancing, Rounds
 from bridge.controller.sharing import Sharing, entitlement
+from bridge.core.forecast import HORIZONS, ForecastPolicy
 from bridge.core.load import LoadUnit
 from bridge.core.resources import Resources, Room, Shape
 from bridge.core.window import WindowSpan
@@ -290,11 +291,13 @@ def _foresight(
     settings: Settings, name: str, journal: SqlJournal, signal: LoadSignal | None, *, may_write: bool
 ) -> Foresight | None:
     """Build what keeps the load's history and forecasts; None where nothing of the future is to count."""
+    expecting = settings.pools[name].lenders.expecting
     if not settings.pools[name].lenders.is_expecting:
         return None
     return Foresight(
         name,
         journal.load_history,
+        policy=ForecastPolicy.covering({*HORIZONS, expecting.give_back_ahead, expecting.lend_for}),
         earlier=None if signal is None else signal.history,
         keep=timedelta(days=settings.store.history_days),
         may_write=may_write,

@@ -18,6 +18,7 @@ from yarn_client.capacity import Absolute, Percentage, QueueCapacity, Weight, pa
 from yarn_client.client import YarnClient
 from yarn_client.cluster import ClusterInfo
 from yarn_client.conf_check import problems
+from yarn_client.containers import ContainerReport
 from yarn_client.errors import (
     AllocationsChanged,
     AllocationsUnreachable,
@@ -61,6 +62,7 @@ __all__ = [
     "CapacityMode",
     "ClusterInfo",
     "ConfChanges",
+    "ContainerReport",
     "CustomResources",
     "CustomResourcesAtRisk",
     "FairChange",

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from yarn_client.containers import APPS_PATH, attempt_of
 from yarn_client.reading import Fields, Json
 from yarn_client.scheduler import PartitionUse, read_use
 from yarn_client.transport import Request
 from yarn_client.values import AppState, CustomResources, YarnResource
 
-APPS_PATH = "/ws/v1/cluster/apps"
 ANYWHERE = "*"
 
 
@@ -53,6 +53,8 @@ class AppReport:
     am_node_id: str | None
     """Node of the AM, None until it is placed."""
     am_host: str | None
+    attempt: int | None
+    """The number of its present attempt, None until it has one: read out of where its AM logs."""
     allocated: YarnResource
     """Over all partitions."""
     reserved: YarnResource
@@ -101,6 +103,7 @@ def _app(raw: Fields) -> AppReport:
         priority=raw.whole("priority", 0),
         am_node_id=raw.text("masterNodeId", "") or None,
         am_host=raw.text("amHostHttpAddress", "").rpartition(":")[0] or None,
+        attempt=attempt_of(raw.text("amContainerLogs", "")),
         allocated=_pair(raw, "allocatedVCores", "allocatedMB"),
         reserved=_pair(raw, "reservedVCores", "reservedMB"),
         running_containers=max(raw.whole("runningContainers", 0), 0),

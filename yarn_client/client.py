@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from yarn_client import apps, cluster, labels, nodes, scheduler, scheduler_conf
+from yarn_client import apps, cluster, containers, labels, nodes, scheduler, scheduler_conf
 from yarn_client.active import ActiveRm
 from yarn_client.apps import AppPart, AppReport
 from yarn_client.cluster import ClusterInfo
+from yarn_client.containers import ContainerReport
 from yarn_client.errors import NotFound
 from yarn_client.labels import NodeLabel
 from yarn_client.nodes import NodeReport
@@ -82,6 +83,13 @@ class YarnClient:
     ) -> tuple[AppReport, ...]:
         """List the applications in *states*, without the parts named in *deselects*: about 2.6 kB each, 1.1 without."""
         return apps.read_apps(self._rm.ask(apps.apps_request(states, deselects)))
+
+    def containers(self, app_id: str, attempt: int) -> tuple[ContainerReport, ...]:
+        """List what an attempt of an application runs, and where: about 650 bytes each.
+
+        Raise NotFound once the RM has forgotten it.
+        """
+        return containers.read_containers(self._rm.ask(containers.containers_request(app_id, attempt)), app_id)
 
     def minimum_allocation(self) -> YarnResource:
         """Read the smallest container, which is also the least a NodeManager must have to register."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from bridge.adapters.convert import resources_of, yarn_resource_of
 from bridge.adapters.queue_tree import QueueTree
 from bridge.adapters.settling import Settling
+from bridge.adapters.work import WorkDone
 from bridge.adapters.yarn_errors import translated
 from bridge.core.actions import ResizeNode
 from bridge.core.resources import Resources
@@ -31,7 +32,8 @@ _UNREAD = (AppPart.RESOURCE_INFO, AppPart.TIMEOUTS, AppPart.APP_LABEL, AppPart.A
 class YarnCluster:
     """Reads and resizes one cluster. After an RM start or failover its lists are partial for up to *settle*.
 
-    *by_queue*: tell apart whose containers wait and who uses nodes of *label*, where tenants divide them.
+    *label*: of the elastic nodes; None where they have none. *by_queue*: tell apart whose containers wait and who uses
+    nodes of the label, where tenants divide them.
     """
 
     def __init__(
@@ -40,7 +42,9 @@ class YarnCluster:
         self._client = client
         self._by_queue = by_queue
         self._label = label
+        self._clock = clock
         self._settling = Settling(clock, settle)
+        self._work = WorkDone(client)
         self._minimum: Resources | None = None
         self._minimum_of: datetime | None = None
 
@@ -58,11 +62,15 @@ class YarnCluster:
                 self._minimum_of = before.started_at
             info = self._client.cluster_info()
             is_settling = self._settling.is_settling(info) or info.started_at != before.started_at
-        am_nodes = {app.am_node_id for app in apps if app.state is AppState.RUNNING}
+        running = [app for app in apps if app.state is AppState.RUNNING]
+        done = self._work.look(self._clock.now(), running, self._elastic(nodes))
+        am_nodes = {app.am_node_id for app in running}
         return YarnFacts(
             started_at=info.started_at,
             minimum=self._minimum,
-            nodes=tuple(_node(report, has_am=report.node_id in am_nodes) for report in nodes),
+            nodes=tuple(
+                _node(report, has_am=report.node_id in am_nodes, done=done.get(report.node_id, 0)) for report in nodes
+            ),
             waiting=waiting_containers(apps, queues),
             ams_waiting=sum(_asked(app) for app in apps if app.state is not AppState.RUNNING),
             labels=labels,
@@ -86,6 +94,10 @@ class YarnCluster:
         """Map a host to a label; see ``bridge.ports.Yarn``."""
         with translated(f"map host {host} to node label {label or 'none'}"):
             self._client.map_labels({host: label})
+
+    def _elastic(self, nodes: tuple[NodeReport, ...]) -> frozenset[str]:
+        """Name the nodes that may be the pool's: those of its label, or all where it has none."""
+        return frozenset(node.node_id for node in nodes if self._label is None or node.label == self._label)
 
     def _label_by_host(self) -> Mapping[str, str]:
         mapped = self._client.node_to_labels()
@@ -116,7 +128,7 @@ def _asked(app: AppReport) -> int:
     return sum(request.num_containers for request in app.resource_requests)
 
 
-def _node(report: NodeReport, *, has_am: bool) -> YarnNode:
+def _node(report: NodeReport, *, has_am: bool, done: int) -> YarnNode:
     return YarnNode(
         node_id=report.node_id,
         state=YarnNodeState(report.state.value),
@@ -128,6 +140,7 @@ def _node(report: NodeReport, *, has_am: bool) -> YarnNode:
         has_custom_resources=bool(report.custom_resources),
         is_settled=report.is_settled,
         health_at=report.health_checked_at,
+        work_vcore_s=done if report.containers > 0 else 0,
     )
 
 

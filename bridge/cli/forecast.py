@@ -15,7 +15,7 @@ from rich.table import Table
 
 from bridge.core.forecast.backtest import Backtest, Score, backtest
 from bridge.core.forecast.policy import ForecastPolicy
-from bridge.core.forecast.values import HORIZONS, STEP
+from bridge.core.forecast.values import STEP
 from bridge.sim.load import BadTrace, LoadSeries, load_series
 
 _STEP_S = int(STEP.total_seconds())
@@ -54,7 +54,6 @@ def backtest_command(files: Sequence[Path], minutes: str, as_json: bool) -> None
 
 def _policy(text: str) -> ForecastPolicy:
     """Read the horizons; each takes the quantile of the shortest default horizon that covers it."""
-    usual = ForecastPolicy()
     try:
         horizons = tuple(sorted({timedelta(minutes=int(part)) for part in text.split(",")}))
     except (ValueError, OverflowError) as error:
@@ -64,9 +63,7 @@ def _policy(text: str) -> ForecastPolicy:
             raise click.UsageError(
                 f"--horizon-min: {horizon // timedelta(minutes=1)} isn't a multiple of 5 from 5 to 720; correct it"
             )
-    by_horizon = dict(zip(HORIZONS, usual.quantiles, strict=True))
-    quantiles = tuple(by_horizon[next((one for one in HORIZONS if one >= each), HORIZONS[-1])] for each in horizons)
-    return ForecastPolicy(horizons=horizons, quantiles=quantiles)
+    return ForecastPolicy.covering(horizons)
 
 
 def _steps(file: Path, series: LoadSeries) -> list[float | None]:

@@ -15,7 +15,7 @@ from math import nan
 
 import numpy as np
 
-from bridge.core.forecast import Forecaster
+from bridge.core.forecast import Forecaster, ForecastPolicy
 from bridge.core.forecast.values import STEP, Forecast
 from bridge.core.load import LoadReading, LoadUnit
 from bridge.ports import LoadHistory, PortError
@@ -42,13 +42,18 @@ class Foresight:
         pool: str,
         history: LoadHistory,
         *,
+        policy: ForecastPolicy | None = None,
         earlier: Earlier | None = None,
         keep: timedelta = 2 * LOOK_BACK,
         may_write: bool = True,
     ) -> None:
-        """Keep the history of *pool* in *history* for so long; *earlier* tells of the time before it had any."""
+        """Keep the history of *pool* in *history* for so long; *earlier* tells of the time before it had any.
+
+        *policy* says, among others, for how long ahead the forecast is made.
+        """
         self._pool = pool
         self._history = history
+        self._policy = policy
         self._earlier = earlier
         self._keep = keep
         self._may_write = may_write
@@ -93,7 +98,7 @@ class Foresight:
         if first is not None and first[0] < now:
             first_at = first[0]
         self._names = tuple(sorted({TOTAL, *ratios, *(() if first is None else first[1])}))
-        forecaster = Forecaster(self._names, first_at=first_at)
+        forecaster = Forecaster(self._names, first_at=first_at, policy=self._policy)
         known = () if first is None else (step for step in chain((first,), steps) if step[0] < now)
         self._catch_up(forecaster, known, first_at, now)
         self._forecaster, self._begun = forecaster, now

@@ -73,12 +73,15 @@ def surplus(staying: tuple[ElasticNode, ...], size: Size) -> tuple[str, ...]:
     return tuple(node.id for node in (*sorted(unmade, key=cost), *sorted(idle, key=cost))[:spare])
 
 
-def cost(node: ElasticNode) -> tuple[int, int, int, int, str]:
-    """Order nodes by what their return costs: no AM, not yet serving, few containers, little in use; then by id."""
+def cost(node: ElasticNode) -> tuple[int, int, int, int, int, str]:
+    """Order nodes by what their return costs: no AM, not yet serving, least work lost, few containers; then by id.
+
+    Who has worked least is also who has most often ended by the deadline: what has run for hours will run for longer.
+    """
     running = node.running
     if running is None:
-        return (0, 0, 0, 0, node.id)
-    return (int(running.has_am), 1, running.containers, running.used.memory_mib, node.id)
+        return (0, 0, 0, 0, 0, node.id)
+    return (int(running.has_am), 1, running.work_vcore_s, running.containers, running.used.memory_mib, node.id)
 
 
 def _is_promised(node: ElasticNode) -> bool:

@@ -191,6 +191,8 @@ class YarnNode:
     """Its amounts add up; for a moment after an RM restart they don't, and its containers aren't counted yet."""
     health_at: datetime | None = None
     """When it last reported its health; older than the pod means a ghost on a used address."""
+    work_vcore_s: int = 0
+    """What its containers have worked so far, in vcore seconds, as far as that is known: lost with the node."""
 
     @property
     def host(self) -> str:

@@ -26,6 +26,8 @@ from bridge.sim.world import SimWorld
 _ROOT = "/ws/v1/cluster"
 _EXACT = re.compile(rf"{_ROOT}/nodes/(?P<node>[^/]+)(?:/(?P<verb>resource|replace-labels))?")
 
+_HELD = re.compile(rf"{_ROOT}/apps/(?P<app>[^/]+)/appattempts/appattempt_\d+_\d+_(?P<attempt>\d+)/containers")
+
 
 class YarnRest:
     """Answers what a ResourceManager answers."""
@@ -35,7 +37,8 @@ class YarnRest:
         self._lock = lock
         self._views = YarnViews(world)
         self._conf = ConfRest(world)
-        views, work, queues = self._views, WorkViews(world), QueueViews(world)
+        self._work = WorkViews(world)
+        views, work, queues = self._views, self._work, QueueViews(world)
         self._gets: Mapping[str, Callable[[Question], bytes]] = {
             _ROOT: lambda _: views.info(),
             f"{_ROOT}/info": lambda _: views.info(),
@@ -99,6 +102,8 @@ class YarnRest:
         match = _EXACT.fullmatch(question.path)
         if match and match["verb"] is None:
             return self._views.node(match["node"])
+        if held := _HELD.fullmatch(question.path):
+            return self._work.containers(held["app"], int(held["attempt"]))
         raise RmRefusal(404, "NotFoundException", "java.lang.Exception: no such path")
 
     def _resize(self, node_id: str, body: Any) -> dict[str, object]:

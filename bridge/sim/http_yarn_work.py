@@ -84,12 +84,38 @@ class WorkViews:
             "amNodeLabelExpression": "",
         }
         if app.am is not None:
+            name = _container_id(app, app.am)
+            logs = f"http://{app.am.node.host}:8042/node/containerlogs/{name}/sim"
             report |= {"masterNodeId": app.am.node.id, "amHostHttpAddress": f"{app.am.node.host}:8042"}
+            report |= {"amContainerLogs": logs}
         if "resourceRequests" not in left_out:
             report["resourceRequests"] = [] if is_over else _requests(app)
         if "resourceInfo" not in left_out and not is_over:
             report["resourceInfo"] = {"resourceUsagesByPartition": self._uses((app,))}
         return report
+
+    def containers(self, app_id: str, attempt: int) -> bytes:
+        """List what an application's attempt holds: numbers are words here."""
+        work, now = self._world.yarn.work, self._world.timeline.now
+        app = next((one for one in (*work.apps.values(), *work.ended) if one.id == app_id), None)
+        if app is None or app.attempt != attempt or not self._world.yarn.has_lists:
+            raise RmRefusal(404, "NotFoundException", f"{app_id}: attempt {attempt} isn't known")
+        listed = [
+            {
+                "containerId": _container_id(app, one),
+                "allocatedMB": str(one.memory_mib),
+                "allocatedVCores": str(one.vcores),
+                "assignedNodeId": one.node.id,
+                "nodeId": one.node.id,
+                "priority": "0" if one.is_am else "20",
+                "startedTime": str(self._ms(one.began)),
+                "finishedTime": "0",
+                "elapsedTime": str((now - one.began) * 1000),
+                "containerState": "RUNNING",
+            }
+            for one in app.containers.values()
+        ]
+        return orjson.dumps({"container": listed} if listed else {})
 
     def _uses(self, apps: Iterable[App]) -> list[Document]:
         used: dict[str, Resources] = defaultdict(lambda: NOTHING)
@@ -109,6 +135,12 @@ class WorkViews:
             }
             for partition in sorted({DEFAULT, *used, *pending})
         ]
+
+
+def _container_id(app: App, container: Container) -> str:
+    """Name a container as the ResourceManager does; the AM's is an attempt's first."""
+    number = 1 if container.is_am else container.seq + 1
+    return f"{app.id.replace('application', 'container', 1)}_{app.attempt:02d}_{number:06d}"
 
 
 def _state(word: str) -> str:

@@ -112,6 +112,7 @@ class SimYarn:
             has_custom_resources=node.has_gpu,
             is_settled=is_settled,
             health_at=self._world.clock.at(self._world.yarn.health_second(node)),
+            work_vcore_s=_work(node, self._world.timeline.now) if is_settled else 0,
         )
 
     def _waiting(self) -> tuple[tuple[WaitingContainers, ...], int]:
@@ -248,6 +249,12 @@ class SimKube:
             deleting_since=None if pod.deleting is None else clock.at(pod.deleting),
             trouble=_trouble(pod),
         )
+
+
+def _work(node: NodeManager, now: int) -> int:
+    """Sum what its containers have worked; an application that isn't running yet tells nothing of them."""
+    running = (one for one in node.containers.values() if one.app.state is AppState.RUNNING)
+    return sum(one.vcores * (now - one.began) for one in running)
 
 
 def _taken(order: PodOrder) -> Room:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -92,6 +93,15 @@ def test_work_that_waits_is_counted_by_size(scene: Scene) -> None:
     assert scene.world.yarn.observe().ams_waiting == 0
 
 
+def test_what_a_nodes_containers_have_worked_grows_with_time_and_is_nothing_on_an_idle_one(scene: Scene) -> None:
+    first = scene.at_work(STEADY).work_vcore_s
+    grown = wait_until(scene.world, lambda: scene.at_work(STEADY).work_vcore_s > max(first, 4))
+    idle = scene.node(IDLE)
+    assert grown
+    assert idle is not None
+    assert (idle.containers, idle.work_vcore_s) == (0, 0)
+
+
 def test_the_am_is_on_a_plain_node(scene: Scene) -> None:
     scene.at_work(STEADY)
     assert [node.label for node in scene.world.yarn.observe().nodes if node.has_am] == [None]
@@ -110,7 +120,7 @@ def test_a_cordoned_node_takes_no_work(scene: Scene) -> None:
 def test_a_cordoned_node_keeps_what_runs(scene: Scene) -> None:
     scene.at_work(STEADY)
     scene.closed(STEADY)
-    node = stays(scene.world, lambda: scene.node_there(STEADY))
+    node = stays(scene.world, lambda: replace(scene.node_there(STEADY), work_vcore_s=0))
     assert (node.total, node.used, node.containers, node.is_settled) == (MINIMUM, TASK * 2, 2, True)
 
 

@@ -142,6 +142,15 @@ def test_rule_9_nodes_without_masters_go_first() -> None:
     assert [entry.node_id for entry in found] == ["b"]
 
 
+def test_rule_9_then_those_whose_containers_have_worked_least() -> None:
+    long, short = (
+        make_elastic(id, containers=count).change(yarn={"work_vcore_s": done})
+        for id, count, done in (("a", 1, 40_000), ("b", 3, 90))
+    )
+    found = decide(make_snapshot(long, short, lenders=(make_lender(online=room(9, 0)),))).returns
+    assert [entry.node_id for entry in found] == ["b"]
+
+
 @pytest.mark.parametrize(
     "waiting",
     [

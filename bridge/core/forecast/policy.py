@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
-from bridge.core.forecast.values import HORIZONS
+from bridge.core.forecast.values import HORIZONS, STEP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +28,13 @@ class ForecastPolicy:
     """Added to the usual error of a time of day, as a ratio of the CPU: a quiet hour isn't free of surprises."""
     fallback_margin: float = 0.1
     """Added to the highest load ever seen, where the history is too short."""
+
+    @classmethod
+    def covering(cls, horizons: Iterable[timedelta]) -> Self:
+        """Bound these horizons, each rounded up to whole steps; each covers what the next default one would."""
+        usual = cls()
+        rounded = tuple(sorted({-(-horizon // STEP) * STEP for horizon in horizons}))
+        covered = dict(zip(usual.horizons, usual.quantiles, strict=True))
+        longest = usual.horizons[-1]
+        nearest = (next((one for one in usual.horizons if one >= horizon), longest) for horizon in rounded)
+        return cls(horizons=rounded, quantiles=tuple(covered[one] for one in nearest))
