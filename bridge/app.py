@@ -295,7 +295,8 @@ def _foresight(
     if not settings.pools[name].lenders.is_expecting:
         return None
     return Foresight(
-        name,
+        # What is requested and what is used are two histories.
+        f"{name}/{settings.pools[name].lenders.basis}",
         journal.load_history,
         policy=ForecastPolicy.covering({*HORIZONS, expecting.give_back_ahead, expecting.lend_for}),
         earlier=None if signal is None else signal.history,

@@ -275,7 +275,7 @@ def make_snapshot(
     promises: tuple[Promise, ...] | Gap | None = None,
     pause: Pause | None = None,
     load: Belief | None = None,
-    forecast: Forecast | None = None,
+    forecast: Forecast | Gap | None = None,
 ) -> Snapshot:
     """Make a snapshot around *elastic* nodes; what waits has waited before. A Gap takes a part's place."""
     policy = policy or make_policy()

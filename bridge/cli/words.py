@@ -46,6 +46,7 @@ LIMITS: dict[Limit, str] = {
     Limit.LENDERS_ROOM: "the lenders' room: what they have, less margin or cap, less what online pods take",
     Limit.FORECAST: "the forecast of single lenders: what they take within the time a new node must last",
     Limit.FORECAST_TOTAL: "the forecast of all lenders together",
+    Limit.HISTORY_UNKNOWN: "the load's history can't be read now, so nothing is lent anew",
     Limit.SIGNAL_FROZEN: "the load signal isn't trusted now, so nothing is lent anew",
     Limit.SIGNAL_SHRINKING: "the load signal has been lost for long, so what is lent goes back step by step",
     Limit.KEEP_FREE: "the room kept free over all lenders",

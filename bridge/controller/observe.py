@@ -74,15 +74,14 @@ def _believed(
 
 def _foreseen(
     pool: Pool, kube: KubeFacts | Gap, load: Belief | None, at: datetime, gaps: dict[str, str]
-) -> Forecast | None:
+) -> Forecast | Gap | None:
     """Say what is to be expected of what counts as taken on the lenders."""
     foresight = pool.foresight
     if foresight is None or isinstance(kube, Gap):
-        return None
-    found = _read(
+        return None if foresight is None else Gap.UNREACHABLE
+    return _read(
         "history", lambda: foresight.look(at, taken_ratios(kube, pool.policy.basis, load), lender_sizes(kube)), gaps
     )
-    return None if isinstance(found, Gap) else found
 
 
 def _remembered(pool: Pool, at: datetime) -> tuple[Memory, Pause | None, Entitlement | None]:

@@ -16,7 +16,7 @@ from types import NoneType
 from typing import Any
 
 from bridge.controller.act import Outcome
-from bridge.controller.formulas import FORMULAS, LASTING_ROOM, LENDER_ROOM
+from bridge.controller.formulas import FORMULAS, LASTING_ROOM, LENDER_ROOM, NODES_FIT
 from bridge.core.actions import CreatePod, Plan, Refusal, ResizeNode, Step
 from bridge.core.decide import Decision
 from bridge.core.lifecycle import State
@@ -106,7 +106,9 @@ def lenders(snapshot: Snapshot, decision: Decision) -> list[dict[str, Any]]:
             "room": plain(by_lender[lender.name].room),
             "room_formula": LENDER_ROOM[policy.basis],
             **_expected(lender, snapshot, by_lender[lender.name]),
+            "pod_slots": lender.pod_slots,
             "nodes_fit": by_lender[lender.name].nodes,
+            "nodes_fit_formula": NODES_FIT,
             "nodes_held": held[lender.name],
             "refusal": plain(by_lender[lender.name].refusal),
             "left_alone": lender.name in left_alone,
@@ -122,6 +124,7 @@ def _measured(lender: Lender, snapshot: Snapshot) -> dict[str, Any]:
     used = None if snapshot.load is None else snapshot.load.by_lender.get(lender.name)
     return {
         "cap_ratio": snapshot.policy.cap_ratio,
+        "batch_room": plain(lender.batch_room),
         "used_millicores": used,
         "samples": plain(snapshot.signal.traces.get(lender.name)),
         "is_confirmed": snapshot.load is not None and lender.name not in snapshot.load.unconfirmed,
@@ -132,6 +135,8 @@ def _expected(lender: Lender, snapshot: Snapshot, found: LenderOffer) -> dict[st
     """Describe what a lender is expected to take, where there is a forecast."""
     if snapshot.forecast is None:
         return {}
+    if isinstance(snapshot.forecast, Gap):
+        return {"forecast": None}
     series = snapshot.forecast.by_lender.get(lender.name)
     return {
         "forecast": None if series is None else plain(series),

@@ -20,6 +20,7 @@ from bridge.core.tenants.round import RoundPlan, decide_round
 from bridge.core.tenants.tree import room
 from bridge.core.tenants.writes import Draft, Foreign, InForce, Wanted, ceilings, foreign, wanted
 from bridge.core.window import allowance
+from bridge.core.window_load import not_open
 from bridge.ports import Enforcer, Namespaces, PortError, Queues, ShareJournal
 
 T = TypeVar("T")
@@ -124,7 +125,8 @@ def _facts(sharing: Sharing, gaps: dict[str, str]) -> RoundFacts:
     told, ledger, memory, of_pool = (
         journal if not isinstance(journal, Gap) else (journal, None, RoundMemory(), Memory())
     )
-    allowed = allowance(pool.windows(at), at, pool.policy.notice, of_pool.gates.closed)
+    spans = pool.windows(at)
+    allowed = allowance(spans, at, pool.policy.notice, not_open(spans, of_pool.gates))
     trouble = _trouble(queues, told)
     if trouble is not None:
         gaps["yarn"] = trouble

@@ -10,9 +10,14 @@ from bridge.core.window_load import LoadGates, closed_by_load
 
 
 def allowed(snapshot: Snapshot) -> tuple[Allowance, LoadGates]:
-    """Say what may be lent now and until when, and which windows the load keeps closed."""
+    """Say what may be lent now and until when, and which windows the load keeps closed.
+
+    Where the journal can't be read nobody knows which were open: then the load closes none. Nothing is lent anew
+    without a journal, and nothing is called back because of it.
+    """
     gates = closed_by_load(snapshot.windows, snapshot.at, _load_ratio(snapshot), snapshot.memory.gates)
-    return allowance(snapshot.windows, snapshot.at, snapshot.policy.notice, gates.closed), gates
+    closed = frozenset[str]() if isinstance(snapshot.promises, Gap) else gates.closed
+    return allowance(snapshot.windows, snapshot.at, snapshot.policy.notice, closed), gates
 
 
 def _load_ratio(snapshot: Snapshot) -> float | None:

@@ -133,6 +133,8 @@ def _bad_create(step: Step, act: CreatePod, snapshot: Snapshot, world: _World) -
     """A new pod needs a full view, a deadline ahead, room that nobody holds, and a place in what may be lent in all."""
     if isinstance(snapshot.kube, Gap) or isinstance(snapshot.yarn, Gap) or isinstance(snapshot.promises, Gap):
         return CheckFailure.WORLD_UNKNOWN
+    if isinstance(snapshot.forecast, Gap):
+        return CheckFailure.WORLD_UNKNOWN
     if snapshot.load is not None and snapshot.load.state is not SignalState.FRESH:
         return CheckFailure.WORLD_UNKNOWN
     if not snapshot.yarn.minimum.fits_in(act.shape):

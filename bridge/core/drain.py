@@ -13,7 +13,7 @@ from typing import TypeGuard
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.offer import LenderOffer, Offer
-from bridge.core.reasons import Gap, LenderRefusal, Limit, Reason
+from bridge.core.reasons import Gap, Limit, Reason
 from bridge.core.resources import NO_ROOM
 from bridge.core.size import Size
 from bridge.core.snapshot import Snapshot
@@ -128,15 +128,32 @@ def _window(
     soon = snapshot.at + snapshot.policy.reclaimed_within
     if not allowed.is_open:
         return _called(_holding(nodes, returns, soon), soon, Reason.WINDOW_CLOSED)
-    if allowed.is_ending(snapshot.at) and allowed.back_by is not None:
-        holding = _holding(nodes, returns, allowed.back_by)
-        lasting = (0 if allowed.next_ratio <= 0 else len(holding)) if isinstance(offer, Gap) else offer.lasting
-        return _called(holding[: max(0, len(holding) - lasting)], allowed.back_by, Reason.WINDOW_ENDS)
-    if isinstance(offer, Gap):
-        return []
-    # What is on a lender that can't be read now isn't counted against the others, nor called back for it.
-    holding = [node for node in _holding(nodes, returns, soon) if _is_known(offer.by_lender.get(node.promise.lender))]
-    return _called(holding[: max(0, len(holding) - offer.nodes)], soon, _why_now(offer))
+    ends = allowed.back_by if allowed.is_ending(snapshot.at) else None
+    soon = soon if ends is None else min(soon, ends)
+    now = [] if isinstance(offer, Gap) else _above(_known(_holding(nodes, returns, soon), offer), offer.nodes)
+    found = [] if isinstance(offer, Gap) else _called(now, soon, _why_now(offer))
+    if ends is not None:
+        leaving = {node.id for node in now}
+        holding = [node for node in _holding(nodes, returns, ends) if node.id not in leaving]
+        found += _called(_above_next(holding, allowed, offer), ends, Reason.WINDOW_ENDS)
+    return found
+
+
+def _above_next(holding: list[ElasticNode], allowed: Allowance, offer: Offer | Gap) -> list[ElasticNode]:
+    """Choose what the limit after ``back_by`` leaves no place for: all of it where there is none."""
+    if allowed.next_ratio <= 0:
+        return holding
+    return [] if isinstance(offer, Gap) else _above(_known(holding, offer), offer.lasting)
+
+
+def _above(holding: list[ElasticNode], nodes: int) -> list[ElasticNode]:
+    """Choose what is more than so many nodes, in their order."""
+    return holding[: max(0, len(holding) - nodes)]
+
+
+def _known(holding: list[ElasticNode], offer: Offer) -> list[ElasticNode]:
+    """Leave out what is on lenders that can't be read now: it isn't counted against the others, nor called back."""
+    return [node for node in holding if _is_known(offer.by_lender.get(node.promise.lender))]
 
 
 def _why_now(offer: Offer) -> Reason:
@@ -188,7 +205,7 @@ def _lenders(
 
 def _is_known(entry: LenderOffer | None) -> TypeGuard[LenderOffer]:
     """Say whether a lender says what it has. One that vanished, or says nothing, lends no more, and that is all."""
-    return entry is not None and entry.refusal not in {LenderRefusal.UNKNOWN_ROLE, LenderRefusal.LOAD_UNKNOWN}
+    return entry is not None and entry.is_known
 
 
 def _over(holding: list[ElasticNode], entry: LenderOffer) -> list[ElasticNode]:

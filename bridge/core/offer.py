@@ -15,7 +15,7 @@ from datetime import datetime
 from bridge.core.load import SignalState
 from bridge.core.reasons import Gap, LenderRefusal, Limit
 from bridge.core.resources import NO_ROOM, Room
-from bridge.core.room import coming_room, lender_room, smallest, taken, total_room
+from bridge.core.room import coming_room, lender_room, smallest, staying_room, taken, total_room, usable
 from bridge.core.snapshot import KubeFacts, Lender, PoolPolicy, Snapshot
 from bridge.core.window import Allowance
 
@@ -50,6 +50,8 @@ class LenderOffer:
     lasting_nodes: int
     staying_nodes: int
     """How many may stay beyond the time within which room is given back ahead of a peak."""
+    is_known: bool = True
+    """Its load and its role are known: what it can't give is really missing."""
     refusal: LenderRefusal | None = None
     must_empty: bool = False
     """A cordoned node's elastic pods leave as well."""
@@ -233,6 +235,8 @@ def _forecast(snapshot: Snapshot, kube: KubeFacts, by_lender: Mapping[str, Lende
     policy, forecast = snapshot.policy, snapshot.forecast
     if forecast is None:
         return ()
+    if isinstance(forecast, Gap):
+        return (Bound(limit=Limit.HISTORY_UNKNOWN, nodes=0),)
     giving = [entry for entry in by_lender.values() if entry.refusal is None]
     total = total_room(kube.lenders, snapshot, policy.lend_for) or NO_ROOM
     bound, lend_for_s = forecast.total.at(policy.lend_for), policy.lend_for.total_seconds()
@@ -250,6 +254,7 @@ def _forecast(snapshot: Snapshot, kube: KubeFacts, by_lender: Mapping[str, Lende
             inputs={
                 "lend_for_s": lend_for_s,
                 "made_at": forecast.made_at,
+                **_loadable(kube, snapshot),
                 "bound_ratio": bound.ratio,
                 "expected_ratio": bound.expected_ratio,
                 "margin_ratio": bound.margin_ratio,
@@ -258,6 +263,16 @@ def _forecast(snapshot: Snapshot, kube: KubeFacts, by_lender: Mapping[str, Lende
             },
         ),
     )
+
+
+def _loadable(kube: KubeFacts, snapshot: Snapshot) -> dict[str, Input]:
+    """Say what the lenders together may be loaded with, and what that is made of."""
+    return {
+        "allocatable": _sum(lender.allocatable for lender in kube.lenders),
+        "usable": _sum(usable(lender, snapshot.policy) for lender in kube.lenders),
+        "other_pools": _sum(lender.elsewhere for lender in kube.lenders),
+        "online": _sum(lender.online for lender in kube.lenders),
+    }
 
 
 def _frozen(snapshot: Snapshot) -> tuple[Bound, ...]:
@@ -273,14 +288,16 @@ def _staying(snapshot: Snapshot, kube: KubeFacts, by_lender: Mapping[str, Lender
     """Count what may stay beyond the next peak, by the forecast of single lenders and of all together."""
     policy = snapshot.policy
     apart = sum(entry.staying_nodes for entry in by_lender.values() if not entry.must_empty)
-    together = total_room(kube.lenders, snapshot, policy.give_back_ahead)
-    return apart if together is None else min(apart, policy.shape.pod.times_in(together))
+    if isinstance(snapshot.forecast, Gap) or snapshot.forecast is None or not snapshot.forecast.total.history:
+        return apart
+    together = total_room(kube.lenders, snapshot, policy.give_back_ahead) or NO_ROOM
+    return min(apart, policy.shape.pod.times_in(together))
 
 
 def _holds_until(snapshot: Snapshot, allowed: Allowance) -> datetime | None:
     """Say until when what is made now may be kept."""
     ends = [] if allowed.closes_at is None else [allowed.closes_at]
-    if snapshot.forecast is not None:
+    if snapshot.forecast is not None and not isinstance(snapshot.forecast, Gap):
         ends.append(snapshot.at + snapshot.policy.lend_for)
     return min(ends, default=None)
 
@@ -298,9 +315,8 @@ def lender_offer(lender: Lender, snapshot: Snapshot) -> LenderOffer:
         nodes=min(policy.shape.pod.times_in(room), slots),
         lasting_room=lasting,
         lasting_nodes=min(policy.shape.pod.times_in(lasting), slots),
-        staying_nodes=min(
-            policy.shape.pod.times_in(coming_room(lender, snapshot, policy.give_back_ahead, room)), slots
-        ),
+        staying_nodes=min(policy.shape.pod.times_in(staying_room(lender, snapshot, room)), slots),
+        is_known=taken(lender, snapshot) is not None and refusal is not LenderRefusal.UNKNOWN_ROLE,
         refusal=refusal,
         must_empty=refusal in _EMPTYING,
     )

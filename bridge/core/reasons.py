@@ -60,6 +60,7 @@ class Limit(StrEnum):
     FORECAST = "forecast"
     FORECAST_TOTAL = "forecast_total"
     SIGNAL_FROZEN = "signal_frozen"
+    HISTORY_UNKNOWN = "history_unknown"
     SIGNAL_SHRINKING = "signal_shrinking"
     ONLINE_PODS_WAIT = "online_pods_wait"
     MAX_NODES = "max_nodes"

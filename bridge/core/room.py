@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from bridge.core.forecast.values import Forecast, PeakBound
 from bridge.core.load import Belief, SignalState
+from bridge.core.reasons import Gap
 from bridge.core.resources import NO_ROOM, Room
 from bridge.core.snapshot import Basis, KubeFacts, Lender, PoolPolicy, Snapshot
 
@@ -40,7 +41,7 @@ def taken_ratios(kube: KubeFacts, basis: Basis, load: Belief | None) -> dict[str
     """Return what is taken of the lenders' CPU, by lender and, under the empty name, of all together.
 
     What isn't known now, because the signal or a lender's part of it isn't trusted, is left out: what a lender counts
-    as that is silent is no load to learn from.
+    as that is silent is no load to learn from. Of all together it is then the ratio of those that are known.
     """
     if basis is Basis.REQUESTS:
         taken_by = {lender.name: lender.online.cpu_millicores for lender in kube.lenders}
@@ -54,6 +55,8 @@ def taken_ratios(kube: KubeFacts, basis: Basis, load: Belief | None) -> dict[str
     ratios = {name: taken_by[name] / size for name, size in whole.items() if name in taken_by and size > 0}
     if total is not None and sum(whole.values()) > 0:
         ratios[""] = total / sum(whole.values())
+    elif ratios:
+        ratios[""] = sum(taken_by[name] for name in ratios) / sum(whole[name] for name in ratios)
     # A load that is known to be nothing isn't a step without a sample.
     return {name: max(ratio, _LEAST) for name, ratio in ratios.items()}
 
@@ -72,15 +75,29 @@ def lender_room(lender: Lender, snapshot: Snapshot) -> Room:
 def coming_room(lender: Lender, snapshot: Snapshot, horizon: timedelta, now: Room | None = None) -> Room:
     """Return what elastic pods may take of a lender for all of *horizon*: never more than *now*, where that is known.
 
-    A lender that the forecast doesn't know has no room to come.
+    A lender that the forecast doesn't know has no room to come, and none has where the history can't be read.
     """
     room = lender_room(lender, snapshot) if now is None else now
     if snapshot.forecast is None or room == NO_ROOM:
         return room
+    if isinstance(snapshot.forecast, Gap):
+        return NO_ROOM
     bound = lender_bound(lender.name, snapshot.forecast, horizon)
     if bound is None:
         return NO_ROOM
     return smallest((room, _left(lender, _grown(lender, bound.ratio, snapshot.policy), snapshot.policy)))
+
+
+def staying_room(lender: Lender, snapshot: Snapshot, now: Room) -> Room:
+    """Return what of the room *now* may stay taken beyond the time within which it is given back ahead of a peak.
+
+    Nothing is called back by a forecast that knows nothing: it only keeps new nodes off.
+    """
+    if isinstance(snapshot.forecast, Gap) or snapshot.forecast is None:
+        return now
+    series = snapshot.forecast.by_lender.get(lender.name)
+    is_known = series is not None and bool(series.history)
+    return coming_room(lender, snapshot, snapshot.policy.give_back_ahead, now) if is_known else now
 
 
 def total_room(lenders: tuple[Lender, ...], snapshot: Snapshot, horizon: timedelta) -> Room | None:
@@ -91,6 +108,8 @@ def total_room(lenders: tuple[Lender, ...], snapshot: Snapshot, horizon: timedel
     """
     if snapshot.forecast is None:
         return None
+    if isinstance(snapshot.forecast, Gap):
+        return NO_ROOM
     policy, bound = snapshot.policy, snapshot.forecast.total.at(horizon)
     room = NO_ROOM
     cpu_millicores = 0

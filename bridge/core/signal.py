@@ -225,7 +225,7 @@ def _belief(
     policy: SignalPolicy, memory: SignalMemory, reading: LoadReading | Gap, at: datetime, sizes: Mapping[str, int]
 ) -> Belief:
     """Put what is remembered into what a tick acts upon."""
-    lenders = [name for name in sizes if name != TOTAL]
+    lenders = [name for name, size in sizes.items() if name != TOTAL and size > 0]
     believed = {name: trace.believed for name, trace in memory.traces.items() if trace.believed is not None}
     total = believed.get(TOTAL)
     is_spread = total is not None and not any(name in memory.traces for name in lenders)

@@ -45,10 +45,11 @@ class PoolPolicy:
     margin_ratio: float = 0.0
     signal: SignalPolicy | None = None
     """When the load signal is trusted; None where the pool has none."""
-    lend_for: timedelta = timedelta(minutes=60)
+    lend_for: timedelta = timedelta(minutes=30)
     """For how long, by the forecast, room must last before a node is made on it."""
-    give_back_ahead: timedelta = timedelta(minutes=30)
-    """How long before the forecast's peak room is given back, so that tasks may end by themselves."""
+    give_back_ahead: timedelta = timedelta(minutes=10)
+    """How long before the forecast's peak room is given back, so that tasks may end by themselves; never more than
+    ``lend_for``."""
     keep_free: Room = NO_ROOM
     """Room kept free over all lenders together."""
     max_nodes: int = 100
@@ -310,7 +311,7 @@ class Snapshot:
     """What online services are believed to use; None where the pool has no load signal."""
     signal: SignalMemory = field(default_factory=SignalMemory)
     """What the next tick must know of the signal's samples."""
-    forecast: Forecast | None = None
-    """Upper bounds for what is to come; None where the pool has no forecast."""
+    forecast: Forecast | Gap | None = None
+    """Upper bounds for what is to come; None where the pool has no forecast, a gap where its history can't be read."""
     fresh_ids: tuple[str, ...] = ()
     """Ids that new promises may take, in this order."""

@@ -24,6 +24,11 @@ class LoadGates:
     """Closed windows by name, with the first of the instants in a row at which the load was below ``open_below``."""
 
 
+def not_open(spans: tuple[WindowSpan, ...], gates: LoadGates) -> frozenset[str]:
+    """Name the windows with a rule that no tick has seen the load open."""
+    return frozenset(span.name for span in spans if span.load is not None) - gates.opened
+
+
 def closed_by_load(
     spans: tuple[WindowSpan, ...], at: datetime, load_ratio: float | None, memory: LoadGates
 ) -> LoadGates:

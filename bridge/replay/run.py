@@ -14,7 +14,7 @@ from bridge.core.forecast import ForecastPolicy
 from bridge.core.lifecycle import State
 from bridge.core.load import LoadReading, LoadUnit, Sample, SignalPolicy
 from bridge.core.offer import Offer
-from bridge.core.reasons import Reason
+from bridge.core.reasons import Gap, Reason
 from bridge.core.snapshot import Basis, PoolPolicy, Promise
 from bridge.core.window import WindowSpan
 from bridge.ports import LoadSignal
@@ -217,7 +217,8 @@ def _minute(stage: Stageset, world: SimWorld, ticked: Ticked, at: datetime) -> M
             by_node[pod.node.name] = by_node.get(pod.node.name, 0) + node.used_vcores
     size = stage.node_size.cpu_millicores / 1000
     snapshot, decision = ticked.planned.snapshot, ticked.planned.decision
-    offer, forecast = decision.offer, snapshot.forecast
+    offer = decision.offer
+    forecast = None if isinstance(snapshot.forecast, Gap) else snapshot.forecast
     before = {entry.id for entry in decision.nodes if entry.recorded is not None and entry.recorded.state in _LEAVING}
     return Minute(
         at=at,

@@ -18,12 +18,13 @@ class Expecting(Section):
     enabled: bool | None = Field(default=None, strict=True)
     """Whether the forecast bounds what is lent. null, the default: with the basis usage, where nothing else keeps a
     peak off; with the basis requests only windows and what is requested now count."""
-    lend_for: Duration = HORIZONS[1]
+    lend_for: Duration = timedelta(minutes=30)
     """How long room must last, by the forecast, before a node is made on it. As long as most of your tasks run, and a
-    start: 60m by default. At most 2h, which is as far as it looks."""
-    give_back_ahead: Duration = HORIZONS[0]
+    start: 30m by default. At most 2h, which is as far as it looks."""
+    give_back_ahead: Duration = timedelta(minutes=10)
     """How long before a peak that the forecast doesn't exclude room goes back, so that tasks may end by themselves.
-    30m by default; longer loses less work and lends less."""
+    10m by default, by which most tasks of the recorded jobs end; longer lends less, as more peaks can't be excluded
+    (docs/replay.md). At most lend_for, or nodes would be called back that have just been made."""
 
     @field_validator("lend_for", "give_back_ahead")
     @classmethod
@@ -31,6 +32,17 @@ class Expecting(Section):
         if not timedelta(minutes=5) <= horizon <= HORIZONS[-1]:
             raise refusal("isn't a time that the forecast tells of", "set it from 5m to 2h")
         return horizon
+
+    @field_validator("give_back_ahead")
+    @classmethod
+    def _check_order(cls, ahead: timedelta, info: ValidationInfo) -> timedelta:
+        lend_for = info.data.get("lend_for")
+        if lend_for is not None and ahead > lend_for:
+            raise refusal(
+                "is longer than lend_for, so that nodes would be called back that have just been made",
+                "set it to lend_for or less, or make lend_for longer",
+            )
+        return ahead
 
 
 class Lenders(Section):

@@ -5,7 +5,9 @@ Unknown keys are refused. What a value refers to outside itself (files, names of
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -292,6 +294,18 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_usage_alone(self) -> Settings:
+        for (name, pool), (other, its) in itertools.combinations(self.pools.items(), 2):
+            by_use = "usage" in {pool.lenders.basis, its.lenders.basis}
+            if by_use and not _are_apart(pool.lenders.node_selector, its.lenders.node_selector):
+                raise refusal(
+                    f"has the pools {name} and {other}, which may lend the same nodes, one of them by usage: what is "
+                    "not requested would be lent twice",
+                    "give one label of their lenders.node_selector different values",
+                )
+        return self
+
+    @model_validator(mode="after")
     def _check_own_namespace(self) -> Settings:
         for tenant in self.tenants:
             if self.kubernetes.namespace in tenant.namespaces:
@@ -316,3 +330,8 @@ class Settings(Section):
     def rebalanced_pool(self) -> str:
         """The pool whose lenders both systems share."""
         return self.rebalance.pool or next(iter(self.pools))
+
+
+def _are_apart(selector: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Say whether no node can have the labels of both."""
+    return any(key in other and other[key] != value for key, value in selector.items())

@@ -153,3 +153,17 @@ def test_a_clock_that_is_set_back_changes_nothing() -> None:
 
 def test_steps_begin_at_full_five_minutes() -> None:
     assert step_of(AT + timedelta(minutes=7, seconds=3)) == AT + STEP
+
+
+def test_a_clock_that_was_a_day_ahead_for_a_moment_leaves_no_forecast_of_then() -> None:
+    foresight = Foresight("night", History(days(4)))
+    foresight.look(AT, {TOTAL: 0.25})
+    foresight.look(AT + timedelta(days=1), {TOTAL: 0.25})
+    found = foresight.look(AT + STEP, {TOTAL: 0.8})
+    assert found.made_at == AT + STEP
+    later = foresight.look(AT + 2 * STEP, {TOTAL: 0.8})
+    assert later.made_at == AT + 2 * STEP
+    untouched = Foresight("night", History(days(4)))
+    untouched.look(AT, {TOTAL: 0.25})
+    untouched.look(AT + STEP, {TOTAL: 0.8})
+    assert later == untouched.look(AT + 2 * STEP, {TOTAL: 0.8})

@@ -14,7 +14,16 @@ from bridge.core.load import SignalState
 from bridge.core.resources import NO_ROOM, Room
 from bridge.core.room import coming_room, lender_room, taken, taken_ratios, total_room
 from bridge.core.snapshot import Basis, Snapshot
-from tests.build import make_belief, make_bounds, make_forecast, make_lender, make_policy, make_snapshot, room
+from tests.build import (
+    make_belief,
+    make_bounds,
+    make_forecast,
+    make_kube,
+    make_lender,
+    make_policy,
+    make_snapshot,
+    room,
+)
 
 
 def usage(**facts: Any) -> Snapshot:
@@ -23,6 +32,12 @@ def usage(**facts: Any) -> Snapshot:
 
 BUSY = make_lender("a", allocatable=room(16, 64), online=room(16, 32))
 """Its online pods have asked for every core."""
+
+
+def test_of_all_together_is_taken_what_those_take_that_are_known() -> None:
+    lenders = (make_lender("a"), make_lender("dark"), make_lender("none", allocatable=room(0, 0)))
+    load = make_belief({"a": 14_400}, total_millicores=None)
+    assert taken_ratios(make_kube((), lenders=lenders), Basis.USAGE, load) == {"a": 0.9, "": 0.9}
 
 
 def test_by_requests_a_lender_whose_cores_are_asked_for_has_no_room() -> None:

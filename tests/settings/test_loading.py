@@ -97,6 +97,30 @@ def test_the_example_is_legal_and_says_what_it_says() -> None:
     assert (window.lead, window.max_extend) == (timedelta(minutes=45), timedelta(minutes=30))
 
 
+@pytest.mark.parametrize(
+    ("bases", "other", "is_refused"),
+    [
+        (("usage", "usage"), {"lend": "true"}, True),
+        (("requests", "usage"), {"lend": "true"}, True),
+        (("usage", "usage"), {"lend": "true", "zone": "a"}, True),
+        (("usage", "usage"), {"lend": "day"}, False),
+        (("requests", "requests"), {"lend": "true"}, False),
+    ],
+)
+def test_what_is_not_requested_is_not_lent_by_two_pools(
+    bases: tuple[str, str], other: dict[str, str], is_refused: bool
+) -> None:
+    values = make_values(signals={"load": {"kind": "metrics"}})
+    night = values["pools"]["night"]
+    for name, basis, selector in zip(("night", "day"), bases, ({"lend": "true"}, other), strict=True):
+        lenders = {"node_selector": selector, "basis": basis, **({"signal": "load"} if basis == "usage" else {})}
+        values["pools"][name] = {**night, "lenders": lenders}
+    found = [str(problem) for problem in problems_if_any(values)]
+    assert ["pools night and day" in problem and "different values" in problem for problem in found] == (
+        [True] if is_refused else []
+    )
+
+
 def test_the_example_names_every_setting() -> None:
     text = packaged.path("config/tidebridge.yaml").read_text(encoding="utf-8")
     names = {field.alias or name for section in sections() for name, field in section.model_fields.items()}
@@ -255,6 +279,12 @@ REFUSED = [
         {"lend_for": "3h"},
         "pools.night.lenders.expecting.lend_for is '3h'",
         "set it from 5m to 2h",
+    ),
+    (
+        "pools__night__lenders__expecting",
+        {"lend_for": "20m", "give_back_ahead": "30m"},
+        "give_back_ahead is '30m': is longer than lend_for",
+        "set it to lend_for or less",
     ),
     ("pools__night__lenders__margin_ratio", 1.1, "margin_ratio is 1.1", "lower it to 1.0 or less"),
     ("pools__night__lenders__keep_free_cores", -1, "keep_free_cores is -1", "raise it to 0.0 or more"),

@@ -36,6 +36,9 @@ class Forecaster:
         shape = len(self._spans), len(METHODS), len(self.names)
         self._load = np.full((self._kept, len(self.names)), np.nan, dtype=np.float32)
         self._last = np.full(len(self.names), np.nan, dtype=np.float32)
+        """The load of the last half hour's newest sample; without one nothing is guessed, nor learned from guesses."""
+        self._silent = np.zeros(len(self.names), dtype=np.int32)
+        """Steps without a sample, up to now."""
         self._highest = np.zeros(len(self.names), dtype=np.float32)
         self._known_steps = np.zeros(len(self.names), dtype=np.int32)
         self._errors = Errors(shape, days=self.policy.days, least_scale=self.policy.least_scale)
@@ -55,6 +58,7 @@ class Forecaster:
         self._errors.grow(more)
         self._load = wider(self._load, more, np.nan)
         self._last = wider(self._last, more, np.nan)
+        self._silent = wider(self._silent, more, 0)
         self._open = wider(self._open, more, np.nan)
         self._highest = wider(self._highest, more, 0)
         self._known_steps = wider(self._known_steps, more, 0)
@@ -70,6 +74,7 @@ class Forecaster:
         self.names = self.names[:count]
         self._errors.keep(count)
         self._load, self._last, self._open = self._load[..., :count], self._last[:count], self._open[..., :count]
+        self._silent = self._silent[:count]
         self._highest, self._known_steps = self._highest[:count], self._known_steps[:count]
         self._mean_guess, self._mean_scale = self._mean_guess[..., :count], self._mean_scale[..., :count]
         self._guessed, self._quantiles = self._guessed[..., :count], self._quantiles[..., :count]
@@ -101,7 +106,8 @@ class Forecaster:
         step = self.steps
         self._load[step % self._kept] = load
         is_known = ~np.isnan(load)
-        self._last = np.where(is_known, load, self._last)
+        self._silent = np.where(is_known, 0, self._silent + 1)
+        self._last = np.where(is_known, load, np.where(self._silent > _HALF_HOUR, np.float32(np.nan), self._last))
         self._highest = np.fmax(self._highest, load)
         self._known_steps += is_known
         self.steps += 1

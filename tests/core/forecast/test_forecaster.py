@@ -137,6 +137,20 @@ def test_days_without_a_sample_make_no_room() -> None:
     assert (forecaster(load).bounds() >= before - 0.05).all()
 
 
+def test_what_came_after_hours_of_silence_teaches_nothing_about_guesses_made_in_them() -> None:
+    silent = wave(8)
+    silent[5 * DAY + 36 : 5 * DAY + 108] = np.nan
+    with_gap, without = forecaster(silent).bounds(), forecaster(wave(8)).bounds()
+    assert np.abs(with_gap - without).max() < 0.03
+
+
+def test_a_silent_service_is_bound_by_the_highest_load_it_ever_had() -> None:
+    load = wave(5)
+    load[-12:] = np.nan
+    bounds = forecaster(load).bounds()
+    assert bounds == pytest.approx(np.nanmax(load) + ForecastPolicy().fallback_margin, abs=1e-5)
+
+
 @pytest.mark.parametrize("level", [0.9, 1.7])
 def test_a_bound_is_never_above_the_whole(level: float) -> None:
     bounds = forecaster(flat(2.5, noise=0.2) + level).bounds()
