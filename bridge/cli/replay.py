@@ -66,7 +66,7 @@ def replay_command(
     try:
         stage = Stageset(
             series=load_series(online),
-            jobs=load_jobs(batch, keep_one_in=keep_one_in, task_scale=task_scale, in_order=_is_in_order(batch)),
+            jobs=load_jobs(batch, keep_one_in=keep_one_in, task_scale=task_scale),
             nodes=nodes,
             node_size=Room(cpu_millicores=vcores * 1000, memory_mib=memory_mib),
             cap=cap,
@@ -88,11 +88,6 @@ def replay_command(
         click.echo(orjson.dumps(found.plain(), option=orjson.OPT_INDENT_2).decode())
     else:
         Console(highlight=False).print(_table(found))
-
-
-def _is_in_order(batch: Path) -> bool:
-    """Say whether a job's stages follow each other; in a file whose stages have their own times they don't."""
-    return not batch.stem.startswith("alibaba")
 
 
 def _configured(config: Path, stage: Stageset) -> tuple[PoolPolicy, Windows]:

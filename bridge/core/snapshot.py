@@ -45,7 +45,7 @@ class PoolPolicy:
     margin_ratio: float = 0.0
     signal: SignalPolicy | None = None
     """When the load signal is trusted; None where the pool has none."""
-    lend_for: timedelta = timedelta(minutes=30)
+    lend_for: timedelta = timedelta(minutes=20)
     """For how long, by the forecast, room must last before a node is made on it."""
     give_back_ahead: timedelta = timedelta(minutes=10)
     """How long before the forecast's peak room is given back, so that tasks may end by themselves; never more than

@@ -27,8 +27,8 @@ _ONLINE, _USED, _LENT, _BOUND, _OFFER, _CAP, _BACK, _OVER = (
     "#d81b60",
 )
 _HOW_TO_READ = (
-    "What online services leave idle (above the blue) is lent to YARN (green), as far as the bound for the coming hour "
-    "allows; before the load rises it is called back (orange)."
+    "What online services leave idle (above the blue) is lent to YARN (green), as far as the bound for the load to "
+    "come allows; before the load rises it is called back (orange)."
 )
 KINDS = (".png", ".svg")
 
@@ -60,7 +60,7 @@ def _capacity(axes: Axes, minutes: Sequence[Minute], cap: float) -> None:
     axes.plot(at, offered, color=_OFFER, lw=0.8, label="offered now, above the online load")
     bounds = [nan if one.bound is None else one.bound for one in minutes]
     if not all(isnan(bound) for bound in bounds):
-        axes.plot(at, bounds, color=_BOUND, lw=1.0, label="bound: the online load of the next hour stays below")
+        axes.plot(at, bounds, color=_BOUND, lw=1.0, label="bound: the online load to come stays below")
     axes.axhline(cap, color=_CAP, lw=1, ls="--", label=f"cap: all together stay below {cap:.0%}")
     over = [one for one in minutes if one.used > 0 and one.highest > cap + 1e-9]
     if over:

@@ -67,7 +67,6 @@ def default_policy(stage: Stageset) -> PoolPolicy:
         label=LABEL,
         basis=Basis.USAGE,
         cap_ratio=stage.cap,
-        lend_for=timedelta(minutes=30),
         max_nodes=stage.nodes * _PARTS * 2,
         grow_per_tick=max(10, stage.nodes * _PARTS // 4),
         tick=TICK,

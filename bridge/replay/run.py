@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -45,6 +45,8 @@ class Minute:
     load: float
     bound: float | None
     """Of the forecast, for as long as a new node must last; None without one."""
+    near_bound: float | None
+    """Of the forecast, for the time within which room is given back ahead of a peak."""
     offered: float | None
     lent: float
     used: float
@@ -61,9 +63,17 @@ class OverCap:
 
     at: datetime
     load: float
-    bound: float | None
     highest: float
     why: str
+    """``load_above_a_bound``: a forecast had excluded this load for now, and what was lent by it is on its way back;
+    ``on_its_way_back``: none had, and it is; ``held``: a node above the cap keeps what it has;
+    ``nothing_was_expected``: it does, and there was no forecast."""
+    bound: float | None = None
+    """The lowest of the bounds that the load is above; None where it is above none."""
+    bound_at: datetime | None = None
+    """When that forecast was made."""
+    back_by: datetime | None = None
+    """By when room is back on the nodes above the cap."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -166,7 +176,7 @@ def play(
         minute = _minute(stage, world, ticked, at)
         played.minutes.append(minute)
         if minute.used > 0 and minute.highest > stage.cap + 1e-9:
-            played.over_cap.append(_explained(minute, played.minutes))
+            played.over_cap.append(_explained(minute, played.minutes, ticked, _above_cap(stage, world, minute)))
         watch(ticked, world)
         at += TICK
     world.advance(stage.end)
@@ -206,15 +216,7 @@ def _is_met(promise: Promise, held_until: dict[str, datetime]) -> bool:
 def _minute(stage: Stageset, world: SimWorld, ticked: Ticked, at: datetime) -> Minute:
     """Look at the world and at what the tick made of it."""
     load = stage.load_at(at)
-    by_node: dict[str, int] = {}
-    lent = 0
-    for pod in world.kube.elastic.values():
-        if pod.node is None or pod.phase.is_over or pod.order.nodemanager is None:
-            continue
-        lent += pod.order.nodemanager.vcores
-        node = world.nodemanager_of(pod)
-        if node is not None:
-            by_node[pod.node.name] = by_node.get(pod.node.name, 0) + node.used_vcores
+    lent, by_node = _lent(world)
     size = stage.node_size.cpu_millicores / 1000
     snapshot, decision = ticked.planned.snapshot, ticked.planned.decision
     offer = decision.offer
@@ -224,6 +226,7 @@ def _minute(stage: Stageset, world: SimWorld, ticked: Ticked, at: datetime) -> M
         at=at,
         load=load,
         bound=None if forecast is None else forecast.total.at(snapshot.policy.lend_for).ratio,
+        near_bound=None if forecast is None else forecast.total.at(snapshot.policy.give_back_ahead).ratio,
         offered=offer.nodes * snapshot.policy.shape.yarn.vcores / stage.cores if isinstance(offer, Offer) else None,
         lent=lent / stage.cores,
         used=sum(by_node.values()) / stage.cores,
@@ -235,12 +238,52 @@ def _minute(stage: Stageset, world: SimWorld, ticked: Ticked, at: datetime) -> M
 _LEAVING = frozenset({State.DRAINING, State.FORCED, State.EMPTY, State.DELETING})
 
 
-def _explained(minute: Minute, minutes: Sequence[Minute]) -> OverCap:
-    """Say why a node was above the cap: what came was above what had been expected, or room was on its way back."""
-    earlier = [one.bound for one in minutes[-61:] if one.bound is not None]
-    bound = min(earlier, default=None)
-    rose = bound is not None and minute.load > bound
-    why = "load_rose_above_the_bound" if rose else "room_was_on_its_way_back"
-    if bound is None:
-        why = "nothing_was_expected"
-    return OverCap(at=minute.at, load=minute.load, bound=bound, highest=minute.highest, why=why)
+def _lent(world: SimWorld) -> tuple[int, dict[str, int]]:
+    """Sum the vcores that are lent, and by Kubernetes node what tasks hold of them."""
+    lent, by_node = 0, dict[str, int]()
+    for pod in world.kube.elastic.values():
+        if pod.node is None or pod.phase.is_over or pod.order.nodemanager is None:
+            continue
+        lent += pod.order.nodemanager.vcores
+        node = world.nodemanager_of(pod)
+        if node is not None:
+            by_node[pod.node.name] = by_node.get(pod.node.name, 0) + node.used_vcores
+    return lent, by_node
+
+
+def _above_cap(stage: Stageset, world: SimWorld, minute: Minute) -> frozenset[str]:
+    """Name the Kubernetes nodes that are above the cap."""
+    size = stage.node_size.cpu_millicores / 1000
+    return frozenset(name for name, used in _lent(world)[1].items() if minute.load + used / size > stage.cap + 1e-9)
+
+
+def _explained(minute: Minute, minutes: Sequence[Minute], ticked: Ticked, above: frozenset[str]) -> OverCap:
+    """Say why nodes are above the cap: by which forecast the load couldn't be, and by when the room is back."""
+    snapshot, decision = ticked.planned.snapshot, ticked.planned.decision
+    lender_of = {entry.id: entry.promise.lender for entry in decision.nodes}
+    deadlines = {lender_of[entry.node_id]: entry.deadline for entry in decision.returns}
+    back_by = max((deadlines[name] for name in above if name in deadlines), default=None)
+    broken = min(_broken(minute, minutes, snapshot.policy), default=None)
+    why = "load_above_a_bound" if broken is not None else "on_its_way_back"
+    why = why if above <= deadlines.keys() else "held" if minute.bound is not None else "nothing_was_expected"
+    return OverCap(
+        at=minute.at,
+        load=minute.load,
+        highest=minute.highest,
+        why=why,
+        bound=None if broken is None else broken[0],
+        bound_at=None if broken is None else broken[1],
+        back_by=back_by,
+    )
+
+
+def _broken(minute: Minute, minutes: Sequence[Minute], policy: PoolPolicy) -> Iterator[tuple[float, datetime]]:
+    """Yield the bounds that reached to this minute and that its load is above."""
+    for earlier in reversed(minutes):
+        age = minute.at - earlier.at
+        if age > max(policy.lend_for, policy.give_back_ahead):
+            return
+        bounds = ((earlier.bound, policy.lend_for), (earlier.near_bound, policy.give_back_ahead))
+        for bound, horizon in bounds:
+            if bound is not None and age <= horizon and minute.load > bound:
+                yield bound, earlier.at

@@ -18,9 +18,9 @@ class Expecting(Section):
     enabled: bool | None = Field(default=None, strict=True)
     """Whether the forecast bounds what is lent. null, the default: with the basis usage, where nothing else keeps a
     peak off; with the basis requests only windows and what is requested now count."""
-    lend_for: Duration = timedelta(minutes=30)
+    lend_for: Duration = timedelta(minutes=20)
     """How long room must last, by the forecast, before a node is made on it. As long as most of your tasks run, and a
-    start: 30m by default. At most 2h, which is as far as it looks."""
+    start: 20m by default. At most 2h, which is as far as it looks."""
     give_back_ahead: Duration = timedelta(minutes=10)
     """How long before a peak that the forecast doesn't exclude room goes back, so that tasks may end by themselves.
     10m by default, by which most tasks of the recorded jobs end; longer lends less, as more peaks can't be excluded

@@ -140,14 +140,19 @@ def load_jobs(
     *,
     keep_one_in: int = 1,
     task_scale: float = 1.0,
-    in_order: bool = True,
+    in_order: bool | None = None,
     queue_of: Callable[[str], str] = lambda _: "default",
 ) -> tuple[Job, ...]:
     """Read jobs in the order of their submission, keeping one job in *keep_one_in*; fractional vcores round up.
 
+    *in_order*: whether a job's stages follow each other; None: they do, unless the file gives the stages of any job
+    different times, for then each stage begins at its own.
+
     Raises ``BadTrace`` for a file that can't be read, lacks a column, or has a cell that isn't a number.
     """
-    rows = [row for _, row in _rows(path, _JOB_COLUMNS) if crc32(row["job_id"].encode()) % keep_one_in == 0]
+    listed = [row for _, row in _rows(path, _JOB_COLUMNS)]
+    in_order = not _have_own_times(listed) if in_order is None else in_order
+    rows = [row for row in listed if crc32(row["job_id"].encode()) % keep_one_in == 0]
     rows.sort(key=lambda row: row["job_id"])
     jobs = (
         _job(job_id, sorted(group, key=lambda row: int(row["stage"])), task_scale, in_order, queue_of(job_id))
@@ -157,6 +162,12 @@ def load_jobs(
         return tuple(sorted(jobs, key=lambda job: (job.submit_s, job.id)))
     except (ValueError, TypeError) as error:
         raise BadTrace(f"{path}: a cell isn't the number that its column needs ({error}); correct it") from error
+
+
+def _have_own_times(rows: Iterable[dict[str, str]]) -> bool:
+    """Say whether the stages of any job have different times."""
+    times: dict[str, str] = {}
+    return any(times.setdefault(row["job_id"], row["submit_s"]) != row["submit_s"] for row in rows)
 
 
 def _job(job_id: str, rows: Iterable[dict[str, str]], task_scale: float, in_order: bool, queue: str) -> Job:

@@ -64,6 +64,22 @@ def test_a_cap_that_is_crossed_is_counted() -> None:
     assert {one.why for one in found.over_cap} == {"nothing_was_expected"}
 
 
+def test_a_spike_that_no_forecast_saw_is_told_with_the_bound_it_is_above_and_when_room_is_back() -> None:
+    stage = make_stage(2, keep_one_in=1)
+    calm = stage.series.load[:-4]
+    spiked = replace(stage, series=replace(stage.series, load=(*calm, 0.8, 0.8, 0.8, 0.8)))
+    found = play(spiked, default_policy(spiked), always_open())
+    assert found.over_cap
+    for one in found.over_cap:
+        assert one.why == "load_above_a_bound"
+        assert one.bound is not None
+        assert one.bound_at is not None
+        assert one.back_by is not None
+        assert one.bound < one.load
+        assert one.bound_at <= one.at < one.back_by
+    assert found.deadlines_met == found.deadlines_total > 0
+
+
 def test_the_same_days_give_the_same_numbers(played: Played) -> None:
     again = play(STAGE, default_policy(STAGE), always_open())
     assert again.minutes == played.minutes

@@ -125,9 +125,20 @@ def test_fractional_vcores_round_up(tmp_path: Path) -> None:
         Job(
             id="j",
             submit_s=3,
+            in_order=False,
             stages=(
                 Stage(tasks=1, task_s=2.0, size=Resources(vcores=1, memory_mib=64)),
                 Stage(tasks=2, task_s=5.0, size=size, release_s=2),
             ),
         ),
     )
+
+
+def test_stages_follow_each_other_unless_the_file_gives_any_job_different_times(tmp_path: Path) -> None:
+    path, head = tmp_path / "jobs.csv", "job_id,stage,submit_s,n_tasks,task_s,vcores,mem_mb\n"
+    equal = "a,0,0,1,1,1,1\na,1,0,1,1,1,1\nb,0,9,1,1,1,1\n"
+    path.write_text(head + equal)
+    assert [job.in_order for job in load_jobs(path)] == [True, True]
+    path.write_text(head + equal + "b,1,20,1,1,1,1\n")
+    assert [job.in_order for job in load_jobs(path)] == [False, False]
+    assert [job.in_order for job in load_jobs(path, in_order=True)] == [True, True]
