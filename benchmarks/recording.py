@@ -37,7 +37,7 @@ def _of(name: str, world: Snapshot, journal: Journal) -> list[Figure]:
     planned = _planned(world)
     keep = _keep(planned, journal)
     return [
-        figure(PART, f"{name}: put into sections", in_ms(rounds(lambda: sections(planned, ()))), "ms"),
+        figure(PART, f"{name}: put into sections", in_ms(rounds(lambda: dict(sections(planned, ())))), "ms"),
         figure(PART, f"{name}: write, every section new", in_ms(rounds(partial(keep, is_new=True))), "ms"),
         figure(PART, f"{name}: write, nothing new", in_ms(rounds(partial(keep, is_new=False))), "ms"),
     ]

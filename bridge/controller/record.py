@@ -7,7 +7,7 @@ a section that says nothing new is stored once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -39,23 +39,44 @@ class Planned:
     plan: Plan
 
 
+class Sections(Mapping[str, Any]):
+    """The sections of a tick's record, each made when it is first asked for: a journal that keeps none costs none."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Any]]) -> None:
+        self._makers = makers
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
 def sections(planned: Planned, outcomes: tuple[Outcome, ...]) -> Mapping[str, Any]:
     """Put a tick into the sections of its record."""
     decision = planned.decision
-    return {
-        "seen": seen(planned.snapshot, planned.gaps),
-        "lenders": lenders(planned.snapshot, decision),
-        "load": load(decision),
-        "decided": decided(decision, planned.snapshot),
-        "nodes": [node(entry) for entry in decision.nodes],
-        "overdue": [
-            {key: value for key, value in node(entry).items() if key in _OVERDUE} for entry in overdue(planned)
-        ],
-        "plan": [step(entry) for entry in planned.plan.acts],
-        "moves": [step(entry) for entry in planned.plan.moves],
-        "refused": [refusal(entry) for entry in planned.plan.refusals],
-        "done": [outcome(entry) for entry in outcomes if entry.step.act is not None],
-    }
+    return Sections(
+        {
+            "seen": lambda: seen(planned.snapshot, planned.gaps),
+            "lenders": lambda: lenders(planned.snapshot, decision),
+            "load": lambda: load(decision),
+            "decided": lambda: decided(decision, planned.snapshot),
+            "nodes": lambda: [node(entry) for entry in decision.nodes],
+            "overdue": lambda: [
+                {key: value for key, value in node(entry).items() if key in _OVERDUE} for entry in overdue(planned)
+            ],
+            "plan": lambda: [step(entry) for entry in planned.plan.acts],
+            "moves": lambda: [step(entry) for entry in planned.plan.moves],
+            "refused": lambda: [refusal(entry) for entry in planned.plan.refusals],
+            "done": lambda: [outcome(entry) for entry in outcomes if entry.step.act is not None],
+        }
+    )
 
 
 def seen(snapshot: Snapshot, gaps: Mapping[str, str]) -> dict[str, Any]:
