@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +32,7 @@ class Resources:
 
     def times_in(self, room: Resources) -> int:
         """Count how often this amount fits into *room*; nothing fits often: an empty amount counts as zero times."""
-        counts = [
-            have // need for need, have in ((self.vcores, room.vcores), (self.memory_mib, room.memory_mib)) if need > 0
-        ]
-        return max(0, min(counts, default=0))
+        return _times(self.vcores, room.vcores, self.memory_mib, room.memory_mib)
 
     @property
     def is_empty(self) -> bool:
@@ -58,6 +56,8 @@ class Room:
         )
 
     def __sub__(self, other: Room) -> Room:
+        if other is NO_ROOM:
+            return self
         return Room(
             cpu_millicores=self.cpu_millicores - other.cpu_millicores, memory_mib=self.memory_mib - other.memory_mib
         )
@@ -71,23 +71,35 @@ class Room:
 
     def times_in(self, room: Room) -> int:
         """Count how often this amount fits into *room*."""
-        counts = [
-            have // need
-            for need, have in ((self.cpu_millicores, room.cpu_millicores), (self.memory_mib, room.memory_mib))
-            if need > 0
-        ]
-        return max(0, min(counts, default=0))
+        return _times(self.cpu_millicores, room.cpu_millicores, self.memory_mib, room.memory_mib)
 
     def share(self, ratio: float) -> Room:
         """Take *ratio* (0 to 1) of this amount, rounded down."""
-        return Room(cpu_millicores=_part(self.cpu_millicores, ratio), memory_mib=_part(self.memory_mib, ratio))
+        return _share(self.cpu_millicores, self.memory_mib, ratio)
 
     def at_least_zero(self) -> Room:
         """Lift negative axes to zero: a node that is oversold already has no room."""
+        if self.cpu_millicores >= 0 and self.memory_mib >= 0:
+            return self
         return Room(cpu_millicores=max(0, self.cpu_millicores), memory_mib=max(0, self.memory_mib))
 
 
 NO_ROOM = Room(cpu_millicores=0, memory_mib=0)
+
+
+@lru_cache(maxsize=1024)
+def _share(cpu_millicores: int, memory_mib: int, ratio: float) -> Room:
+    """Take a part of both axes. Lenders come in few sizes, and each tick asks for the same parts of them many times."""
+    return Room(cpu_millicores=_part(cpu_millicores, ratio), memory_mib=_part(memory_mib, ratio))
+
+
+def _times(cpu: int, cpu_left: int, memory: int, memory_left: int) -> int:
+    """Count how often an amount fits into what is left; an axis that it doesn't need doesn't count."""
+    if cpu > 0 and memory > 0:
+        return max(0, min(cpu_left // cpu, memory_left // memory))
+    if cpu > 0:
+        return max(0, cpu_left // cpu)
+    return max(0, memory_left // memory) if memory > 0 else 0
 
 
 def _part(amount: int, ratio: float) -> int:
