@@ -179,7 +179,7 @@ def status(path: Path, pool_name: str | None, as_json: bool) -> None:
 def explain(path: Path, pool_name: str | None, as_json: bool, topic: str, name: str | None) -> None:
     """Say a number's inputs, limits and rule.
 
-    window, offer, load, demand, size, plan, lender NAME, node ID;
+    window, offer, load, demand, size, lent, plan, lender NAME, node ID;
     shares, ledger, tenant NAME, queue PATH, namespace NAME.
     """
     settings = load(path)

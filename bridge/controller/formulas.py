@@ -38,6 +38,27 @@ LENDER_ROOM = {
     "where batch_room is set, never more than batch_room - other_pools",
 }
 """How a lender's room is computed, by basis."""
-NODES_FIT = "elastic nodes that fit in room, at most pod_slots"
+OFFER = {
+    "nodes": "the smallest of chain: how many may be there now",
+    "ceiling": "the smallest of chain and growth: up to how many may be made anew",
+    "lasting": "of nodes, how many the windows still allow after window.back_by",
+    "staying": "sum over lenders of staying_nodes, and no more than fit by the total's forecast: how many the forecast "
+    "leaves beyond staying_by",
+    "holds_until": "the earlier of window.closes_at and, with a forecast, the tick's time + lend_for_s",
+}
+"""How the offer's own numbers follow from its two chains."""
+SIZE = (
+    "as many nodes as demand, offer.ceiling and open_nodes + grow_per_tick allow; fewer than open_nodes only once the "
+    "surplus has lasted for cool_down_s, and none more for as long after a failed start"
+)
+"""How the target is found."""
+DEMAND = "nodes = busy_nodes + filled_nodes + new_nodes; new_nodes hold what waits and fits on no idle or starting node"
+"""How the demand is found."""
+LENT = "lent: the shapes of all elastic nodes with a pod; used and containers: what YARN says of those that serve"
+"""How what is lent and used is summed."""
+USED_AS_SAMPLED = "the samples of this lender, as far as they are believed"
+USED_OF_TOTAL = "the believed total x this lender's part of all allocatable CPU (explain load)"
+"""How a lender's use is known: by itself, or from a total alone."""
+NODES_FIT = "how often node_takes fits in room, at most pod_slots"
 """How many nodes a lender has room for."""
 LASTING_ROOM = "the same with the forecast's bound in place of what is taken now, and never more than room"

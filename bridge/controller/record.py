@@ -16,16 +16,25 @@ from types import NoneType
 from typing import Any
 
 from bridge.controller.act import Outcome
-from bridge.controller.formulas import FORMULAS, LASTING_ROOM, LENDER_ROOM, NODES_FIT
+from bridge.controller.formulas import (
+    FORMULAS,
+    LASTING_ROOM,
+    LENDER_ROOM,
+    NODES_FIT,
+    OFFER,
+    SIZE,
+    USED_AS_SAMPLED,
+    USED_OF_TOTAL,
+)
 from bridge.core.actions import CreatePod, Plan, Refusal, ResizeNode, Step
 from bridge.core.decide import Decision
 from bridge.core.lifecycle import State
-from bridge.core.load import Belief, SignalPolicy
 from bridge.core.nodes import ElasticNode
 from bridge.core.offer import Bound, LenderOffer, Offer
 from bridge.core.reasons import Gap
 from bridge.core.remember import lenders_left_alone
 from bridge.core.resources import NO_ROOM, NOTHING
+from bridge.core.signal import TOTAL
 from bridge.core.snapshot import Basis, ElasticPod, Lender, Snapshot
 
 
@@ -65,7 +74,9 @@ def sections(planned: Planned, outcomes: tuple[Outcome, ...]) -> Mapping[str, An
         {
             "seen": lambda: seen(planned.snapshot, planned.gaps),
             "lenders": lambda: lenders(planned.snapshot, decision),
+            "windows": lambda: [plain(span) for span in planned.snapshot.windows],
             "load": lambda: load(decision),
+            "running": lambda: [running(entry) for entry in decision.nodes if isinstance(entry.pod, ElasticPod)],
             "decided": lambda: decided(decision, planned.snapshot),
             "nodes": lambda: [node(entry) for entry in decision.nodes],
             "overdue": lambda: [
@@ -102,7 +113,7 @@ def seen(snapshot: Snapshot, gaps: Mapping[str, str]) -> dict[str, Any]:
             "waiting": [plain(entry) for entry in yarn.waiting],
             "ams_waiting": yarn.ams_waiting,
         },
-        "load": belief(snapshot.load, snapshot.policy.signal),
+        "load": belief(snapshot),
         "gaps": dict(gaps),
         "paused_until": None if snapshot.pause is None else plain(snapshot.pause.until),
         "pause_reason": None if snapshot.pause is None else snapshot.pause.why,
@@ -127,6 +138,7 @@ def lenders(snapshot: Snapshot, decision: Decision) -> list[dict[str, Any]]:
             "room": plain(by_lender[lender.name].room),
             "room_formula": LENDER_ROOM[policy.basis],
             **_expected(lender, snapshot, by_lender[lender.name]),
+            "node_takes": plain(policy.shape.pod),
             "pod_slots": lender.pod_slots,
             "nodes_fit": by_lender[lender.name].nodes,
             "nodes_fit_formula": NODES_FIT,
@@ -143,11 +155,13 @@ def _measured(lender: Lender, snapshot: Snapshot) -> dict[str, Any]:
     if snapshot.policy.basis is Basis.REQUESTS:
         return {}
     used = None if snapshot.load is None else snapshot.load.by_lender.get(lender.name)
+    samples = snapshot.signal.traces.get(lender.name)
     return {
         "cap_ratio": snapshot.policy.cap_ratio,
         "batch_room": plain(lender.batch_room),
         "used_millicores": used,
-        "samples": plain(snapshot.signal.traces.get(lender.name)),
+        "used_formula": USED_AS_SAMPLED if samples is not None else USED_OF_TOTAL,
+        "samples": plain(samples),
         "is_confirmed": snapshot.load is not None and lender.name not in snapshot.load.unconfirmed,
     }
 
@@ -163,6 +177,7 @@ def _expected(lender: Lender, snapshot: Snapshot, found: LenderOffer) -> dict[st
         "forecast": None if series is None else plain(series),
         "forecast_made_at": plain(snapshot.forecast.made_at),
         "lend_for_s": snapshot.policy.lend_for.total_seconds(),
+        "give_back_ahead_s": snapshot.policy.give_back_ahead.total_seconds(),
         "lasting_room": plain(found.lasting_room),
         "lasting_formula": LASTING_ROOM,
         "lasting_nodes": found.lasting_nodes,
@@ -170,18 +185,20 @@ def _expected(lender: Lender, snapshot: Snapshot, found: LenderOffer) -> dict[st
     }
 
 
-def belief(load: Belief | None, policy: SignalPolicy | None) -> dict[str, Any] | None:
+def belief(snapshot: Snapshot) -> dict[str, Any] | None:
     """Describe how far the load signal is trusted; what each lender uses stands with the lenders."""
+    load = snapshot.load
     if load is None:
         return None
     return {
         "state": load.state.value,
         "reason": load.reason.value,
-        "limits": plain(policy),
+        "limits": plain(snapshot.policy.signal),
         "since": plain(load.since),
         "changes_at": plain(load.changes_at),
         "sampled_at": plain(load.sampled_at),
         "total_millicores": load.total_millicores,
+        "total_samples": plain(snapshot.signal.traces.get(TOTAL)),
         "keep_ratio": load.keep_ratio,
         "stale": sorted(load.stale),
         "unconfirmed": list(load.unconfirmed),
@@ -189,7 +206,7 @@ def belief(load: Belief | None, policy: SignalPolicy | None) -> dict[str, Any] |
 
 
 def load(decision: Decision) -> dict[str, Any]:
-    """Sum what is lent and used now."""
+    """Sum what is lent and used now; what each elastic node adds stands in ``running``."""
     holding = [entry for entry in decision.nodes if isinstance(entry.pod, ElasticPod)]
     lent_room, lent, used = NO_ROOM, NOTHING, NOTHING
     containers = 0
@@ -215,14 +232,29 @@ def decided(decision: Decision, snapshot: Snapshot) -> dict[str, Any]:
         "window": plain(decision.allowance),
         "offer": offer(decision.offer),
         "lend_for_s": lend_for_s,
+        "shape": plain(snapshot.policy.shape),
         "demand": plain(decision.demand),
-        "size": {
-            "open_nodes": decision.size.open_nodes,
-            "target": decision.size.target,
-            "bound_by": plain(decision.size.bound_by),
-        },
+        "size": size(decision, snapshot),
         "returns": [plain(entry) for entry in decision.returns],
         "cordons": list(decision.cordons),
+    }
+
+
+def size(decision: Decision, snapshot: Snapshot) -> dict[str, Any]:
+    """Describe the size with what damps the way to it."""
+    policy, found = snapshot.policy, decision.size
+    return {
+        "open_nodes": found.open_nodes,
+        "target": found.target,
+        "bound_by": plain(found.bound_by),
+        "formula": SIZE,
+        "bound_formula": FORMULAS[found.bound_by],
+        "inputs": {
+            "grow_per_tick": policy.grow_per_tick,
+            "cool_down_s": policy.cool_down.total_seconds(),
+            "surplus_since": plain(found.surplus_since),
+            "failed_start_at": plain(snapshot.memory.failed_start_at),
+        },
     }
 
 
@@ -236,6 +268,7 @@ def offer(offer: Offer | Gap) -> Any:
         "staying": offer.staying,
         "ceiling": offer.ceiling,
         "bound_by": plain(offer.bound_by),
+        "formulas": OFFER,
         "chain": [bound(entry) for entry in offer.chain],
         "growth": [bound(entry) for entry in offer.growth],
     }
@@ -266,6 +299,22 @@ def node(entry: ElasticNode) -> dict[str, Any]:
         "pod": None if pod is None else pod.name,
         "node_id": entry.promise.node_id,
         "trouble": None if pod is None else pod.trouble,
+    }
+
+
+def running(entry: ElasticNode) -> dict[str, Any]:
+    """Describe what an elastic node with a pod adds to what is lent and used."""
+    found, pod = entry.running, entry.promise.shape.pod
+    return {
+        "id": entry.id,
+        "lender": entry.promise.lender,
+        "state": str(entry.state),
+        "lent": plain(entry.promise.shape.yarn),
+        "lent_room": plain(pod),
+        "used": None if found is None else plain(found.used),
+        "containers": None if found is None else found.containers,
+        "has_am": None if found is None else found.has_am,
+        "work_vcore_s": None if found is None else found.work_vcore_s,
     }
 
 

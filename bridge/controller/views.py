@@ -9,12 +9,32 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from bridge.controller.formulas import DEMAND, LENT
 from bridge.controller.question import chain
 from bridge.controller.record import plain
 from bridge.core.snapshot import Memory
 from bridge.ports import TickRecord
 
-TOPICS = ("window", "offer", "load", "demand", "size", "plan", "lender NAME", "node ID")
+TOPICS = ("window", "offer", "load", "demand", "size", "lent", "plan", "lender NAME", "node ID")
+EXPLAINED_BY = {
+    "window": "window",
+    "offered_nodes": "offer",
+    "offer_bound_by": "offer",
+    "offer_holds_until": "offer",
+    "load": "load",
+    "wanted_nodes": "demand",
+    "target_nodes": "size",
+    "target_bound_by": "size",
+    "failed_start_at": "size",
+    "lent": "lent",
+    "used": "lent",
+    "containers": "lent",
+    "nodes_by_state": "lent",
+    "nodes": "node ID",
+    "overdue": "node ID",
+    "failed": "plan",
+}
+"""Which topic leads to the inputs of which number of ``status``."""
 
 
 class UnknownTopic(LookupError):
@@ -62,7 +82,10 @@ def status(record: TickRecord | None, memory: Memory, pool: str, at: datetime) -
 
 
 def _holds_until(record: TickRecord) -> datetime | None:
-    """Say until when what is lent anew may be kept: by the windows, and by the forecast of that tick."""
+    """Say until when what is lent anew may be kept: by the windows, and by the forecast of that tick.
+
+    It isn't kept in the record: it moves with each tick.
+    """
     decided = record.sections["decided"]
     closes_at, lend_for_s = decided["window"]["closes_at"], decided["lend_for_s"]
     ends = [] if closes_at is None else [datetime.fromisoformat(closes_at)]
@@ -77,13 +100,22 @@ def explain(record: TickRecord, topic: str, name: str | None) -> dict[str, Any]:
     decided = sections["decided"]
     match topic:
         case "window":
-            found: Any = decided["window"]
+            found: Any = {"window": decided["window"], "calendar": sections.get("windows", [])}
         case "offer":
-            found = {"offer": decided["offer"], "window": decided["window"], "lenders": sections.get("lenders", [])}
+            found = {
+                "offer": decided["offer"],
+                "window": decided["window"],
+                "shape": decided["shape"],
+                "lend_for_s": decided["lend_for_s"],
+                "holds_until": plain(_holds_until(record)),
+                "lenders": sections.get("lenders", []),
+            }
         case "load":
             found = {"load": sections["seen"]["load"], "lenders": sections.get("lenders", [])}
         case "demand":
-            found = {"demand": decided["demand"], "yarn": sections["seen"]["yarn"]}
+            found = {"demand": decided["demand"], "formula": DEMAND, "yarn": sections["seen"]["yarn"]}
+        case "lent":
+            found = {**sections["load"], "formula": LENT, "nodes": sections.get("running", [])}
         case "size":
             found = {"size": decided["size"], "offer": decided["offer"], "demand": decided["demand"]}
         case "plan":
@@ -91,7 +123,9 @@ def explain(record: TickRecord, topic: str, name: str | None) -> dict[str, Any]:
         case "lender":
             found = _one(sections.get("lenders", []), "name", name, "lender")
         case "node":
-            found = _one(sections["nodes"], "id", name, "elastic node")
+            node = _one(sections["nodes"], "id", name, "elastic node")
+            runs = next((entry for entry in sections.get("running", []) if entry["id"] == node["id"]), None)
+            found = {**node, "running": runs}
         case _:
             raise UnknownTopic(f"nothing is known about {topic!r}; ask for one of: {', '.join(TOPICS + ROUND_TOPICS)}")
     return {"pool": record.pool, "tick": record.id, "at": plain(record.at), "topic": topic, "explained": found}

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bridge.core.forecast.values import STEP
 from bridge.core.load import SignalState
 from bridge.core.reasons import Gap, LenderRefusal, Limit
 from bridge.core.resources import NO_ROOM, Room
@@ -74,7 +75,7 @@ class Offer:
     ceiling: int
     """Up to how many new ones may be made: no more than ``nodes``, and less where a limit of the second chain binds."""
     holds_until: datetime | None
-    """Until when what is made now may be kept, as far as windows and forecast tell; None where nothing may be made."""
+    """Until when what is made now may be kept, as far as windows and forecast tell; None where nothing is offered."""
     by_lender: Mapping[str, LenderOffer]
     chain: tuple[Bound, ...]
     """What bounds ``nodes``."""
@@ -102,7 +103,7 @@ def offer(snapshot: Snapshot, allowed: Allowance) -> Offer | Gap:
         staying=_staying(snapshot, kube, by_lender),
         staying_by=snapshot.at + policy.give_back_ahead,
         ceiling=narrowest.nodes,
-        holds_until=_holds_until(snapshot, allowed) if narrowest.nodes > 0 else None,
+        holds_until=_holds_until(snapshot, allowed) if tightest.nodes > 0 else None,
         by_lender=by_lender,
         chain=chain,
         growth=growth,
@@ -246,6 +247,7 @@ def _forecast(snapshot: Snapshot, kube: KubeFacts, by_lender: Mapping[str, Lende
             nodes=sum(entry.lasting_nodes for entry in giving),
             room=_sum(entry.lasting_room for entry in giving),
             inputs={"lend_for_s": lend_for_s, "made_at": forecast.made_at, "lenders": len(giving)},
+            changes_at=forecast.made_at + STEP,
         ),
         Bound(
             limit=Limit.FORECAST_TOTAL,
@@ -261,6 +263,7 @@ def _forecast(snapshot: Snapshot, kube: KubeFacts, by_lender: Mapping[str, Lende
                 "method": bound.method,
                 "history_days": round(forecast.total.history.total_seconds() / 86400, 2),
             },
+            changes_at=forecast.made_at + STEP,
         ),
     )
 

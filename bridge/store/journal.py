@@ -24,7 +24,7 @@ from bridge.store.history import SqlHistory
 from bridge.store.shares import SqlShares
 from bridge.store.tables import FactRow, MemoryRow, PauseRow, PromiseRow, TickRow
 
-LATEST_ONLY = frozenset({"lenders"})
+LATEST_ONLY = frozenset({"lenders", "running", "windows"})
 """Sections that are kept of a pool's last tick alone: measured load moves each lender at each tick, and thousands of
 lenders would fill the disk."""
 _LATEST = "latest:"

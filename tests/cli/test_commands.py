@@ -139,13 +139,15 @@ def test_an_offer_is_explained_by_its_limits_and_lenders(seen_night: Stage) -> N
 def test_a_node_is_explained_by_its_id(seen_night: Stage) -> None:
     (pool,) = seen_night.say("status", "--json").json["pools"]
     (found,) = seen_night.say("explain", "node", pool["nodes"][0]["id"], "--json").json["explanations"]
+    running = found["explained"].pop("running")
     assert found["explained"] == pool["nodes"][0]
+    assert (running["id"], running["containers"]) == (pool["nodes"][0]["id"], running["used"]["vcores"])
 
 
 @pytest.mark.parametrize(
     ("words", "there"),
     [
-        (["tide"], "ask for one of: window, offer, load, demand, size, plan, lender NAME, node ID"),
+        (["tide"], "ask for one of: window, offer, load, demand, size, lent, plan, lender NAME, node ID"),
         (["lender", "lender-9"], "no lender is called 'lender-9'; there are: lender-1, lender-2, lender-3"),
         (["lender"], "say which lender; there are: lender-1, lender-2, lender-3"),
         (["node", "x"], "no elastic node is called 'x'; there are: "),
@@ -166,7 +168,8 @@ def test_a_pause_changes_the_next_plan_and_resuming_changes_it_back(stage: Stage
     paused = stage.say("pause", "--for", "45m", "--why", "maintenance")
     assert (paused.code, paused.out.partition(" until ")[0]) == (0, "night: nothing more is lent")
     during = stage.say("plan", "--json").json["pools"][0]
-    assert during["decided"]["size"] == {"open_nodes": 0, "target": 0, "bound_by": "paused"}
+    size = during["decided"]["size"]
+    assert (size["open_nodes"], size["target"], size["bound_by"]) == (0, 0, "paused")
     assert [step["do"] for step in during["plan"]] == []
     assert stage.say("resume").out == "night: lending goes on with the next tick\n"
     assert stage.say("plan", "--json").out == before.out

@@ -10,6 +10,7 @@ import pytest
 from bridge.core.check import check
 from bridge.core.decide import decide
 from bridge.core.drain import Return
+from bridge.core.forecast.values import STEP
 from bridge.core.lifecycle import State
 from bridge.core.load import Belief, SignalReason, SignalState
 from bridge.core.offer import Bound, Offer
@@ -93,6 +94,7 @@ def test_every_limit_of_the_forecast_says_what_it_comes_from() -> None:
         "method": "rise",
         "history_days": 14.0,
     }
+    assert bound(found, Limit.FORECAST_TOTAL).changes_at == AT + STEP
 
 
 def test_a_history_that_cant_be_read_keeps_new_nodes_off_and_takes_none_back() -> None:
