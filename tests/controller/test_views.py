@@ -55,7 +55,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 def _nodes(room: dict[str, int], record: TickRecord) -> int:
     """Count the pool's elastic nodes that fit in an amount."""
     pod = _explained(record, "offer")["shape"]["pod"]
-    return min(room["cpu_millicores"] // pod["cpu_millicores"], room["memory_mib"] // pod["memory_mib"])
+    return int(min(room["cpu_millicores"] // pod["cpu_millicores"], room["memory_mib"] // pod["memory_mib"]))
 
 
 def test_there_is_something_to_explain(records: list[TickRecord]) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import requests
 
+from bridge.ports import TickRecord
+from bridge.settings import load
+from bridge.store import open_journal
 from tests.lab.controller import Controller, Night, configuration
 from tests.lab.lab import environment, kubectl
 
+POOL = "night"
 CAP_RATIO = 0.85
 NODE_MILLICORES = 1100
 """What one elastic node takes: 4 vcores of a quarter core, and its overhead."""
 FROZEN_AFTER_S = 6
-SHRINK_AFTER_S = 16
+SHRINK_AFTER_S = 14
 SHRINK_EVERY_S = 6
 CONFIRM_S = 6
 
@@ -61,6 +66,10 @@ class Exporter:
         """Serve a value for every node."""
         self._tell("set", cores=cores)
 
+    def freeze(self) -> None:
+        """Go on serving what is served now."""
+        self._tell("freeze")
+
     def stop(self) -> None:
         """Answer no scrape."""
         self._tell("stop")
@@ -85,7 +94,38 @@ def lends_below_cores(node: str) -> float:
     return int(allocatable) * CAP_RATIO - NODE_MILLICORES / 1000
 
 
-def signal(controller: Controller) -> dict[str, Any]:
-    """Ask the controller what it thinks of its load signal; before its first tick it thinks nothing."""
-    found: dict[str, Any] | None = controller.ask("status").get("load")
-    return found or {"state": None}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one tick believed of a lender's load."""
+
+    at: datetime
+    state: str
+    millicores: int | None
+    is_confirmed: bool
+
+
+def looks(controller: Controller, node: str, count: int) -> list[Look]:
+    """Read the last ticks from the journal, the oldest first."""
+    with closing(open_journal(load(controller.config).store.url)) as journal:
+        ticks = journal.ticks(POOL, count)
+    return [_look(tick, node) for tick in reversed(ticks)]
+
+
+def _look(tick: TickRecord, node: str) -> Look:
+    (lender,) = (entry for entry in tick.sections["lenders"] if entry["name"] == node)
+    return Look(
+        at=tick.at,
+        state=tick.sections["seen"]["load"]["state"],
+        millicores=lender["used_millicores"],
+        is_confirmed=lender["is_confirmed"],
+    )
+
+
+def wait_for_tick(controller: Controller, *, since: int | None = None) -> None:
+    """Wait for the end of a tick that isn't over yet, or was not after the log's first *since* characters."""
+    controller.said(r"tick\.done", 15, since=len(controller.log) if since is None else since)
+
+
+def becomes(controller: Controller, state: str, timeout_s: float, *, since: int) -> None:
+    """Wait until the log, after its first *since* characters, says that the signal has come to a state."""
+    controller.said(rf"signal\.changed .*to={state}\b", timeout_s, since=since)
