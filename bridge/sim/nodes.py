@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 NM_PORT = 8041
 
 
+def id_on(host: str) -> str:
+    """Return the id of the one NodeManager that a host has."""
+    return f"{host}:{NM_PORT}"
+
+
 @dataclass(slots=True, eq=False)
 class NodeManager:
     """One NodeManager. Plain numbers, because the scheduler looks at them most of the time."""

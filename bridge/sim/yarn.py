@@ -15,7 +15,7 @@ from bridge.sim.apps import App
 from bridge.sim.clock import OVERCOMMIT, Timeline
 from bridge.sim.config import SimConfig
 from bridge.sim.errors import RmRefusal
-from bridge.sim.nodes import NM_PORT, NodeManager
+from bridge.sim.nodes import NodeManager, id_on
 from bridge.sim.placing import Scheduler
 from bridge.sim.preemption import PreemptionMonitor
 from bridge.sim.queue_tree import QueueNode, read_tree
@@ -67,7 +67,7 @@ class ResourceManager:
 
     def launch(self, host: str, size: Resources, *, label: str | None = None, is_lent: bool = True) -> NodeManager:
         """Start a NodeManager's process; it registers some seconds later, with a label only once it is mapped."""
-        node = NodeManager(f"{host}:{NM_PORT}", host, size, is_lent, label)
+        node = NodeManager(id_on(host), host, size, is_lent, label)
         delay = self._config.nm_start_s if is_lent else 0
         self._timeline.at(self._timeline.now + delay, self._try_to_register, node)
         return node
@@ -214,7 +214,8 @@ class ResourceManager:
             book[key] = label
         else:
             book.pop(key, None)
-        for node in [node for node in self.nodes.values() if node.host == host and node.is_known]:
+        node = self.nodes.get(id_on(host))
+        if node is not None and node.is_known:
             self._relabel(node)
         held = self._held_back.get(host)
         if held is not None and self.label_of(held) == held.wanted_label:
