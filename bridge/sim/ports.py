@@ -42,6 +42,8 @@ from bridge.sim.times import read_time, write_time
 from bridge.sim.world import SimWorld
 
 ELASTIC_PRIORITY = -100
+State = tuple[object, ...]
+"""All that may change of a lender or a pod."""
 _USABLE = frozenset({YarnNodeState.RUNNING, YarnNodeState.UNHEALTHY, YarnNodeState.DECOMMISSIONING})
 
 
@@ -157,6 +159,10 @@ class SimKube:
         self._namespace = namespace
         self._requested = requested
         self._priority = priority
+        self._lenders: dict[str, tuple[State, Lender]] = {}
+        """As they were last seen; what hasn't changed since is told again."""
+        self._pods: dict[str, tuple[State, ElasticPod]] = {}
+        """The same, by uid."""
 
     def observe(self) -> KubeFacts:
         """Read lenders and this pool's pods."""
@@ -164,15 +170,17 @@ class SimKube:
         with self._world.faults.around("kube.observe"):
             claimed = [pod for pod in kube.elastic.values() if pod.order.labels.get(POOL) == self._pool]
             claimed.sort(key=lambda pod: pod.order.name)
-            whole = [node.allocatable for node in kube.nodes.values() if wanted <= node.labels.items()]
+            lending = [node for node in kube.nodes.values() if wanted <= node.labels.items()]
             waiting = (
                 pod.order.requests
                 for pod in kube.pending
-                if not pod.is_elastic and any(pod.order.requests.fits_in(room) for room in whole)
+                if not pod.is_elastic and any(pod.order.requests.fits_in(node.allocatable) for node in lending)
             )
+            self._lenders = {node.name: self._lender(node) for node in lending}
+            self._pods = {pod.uid: self._pod(pod) for pod in claimed if self._is_ours(pod)}
             return KubeFacts(
-                lenders=tuple(self._lender(node) for node in kube.nodes.values() if wanted <= node.labels.items()),
-                pods=tuple(self._pod(pod) for pod in claimed if self._is_ours(pod)),
+                lenders=tuple(lender for _, lender in self._lenders.values()),
+                pods=tuple(pod for _, pod in self._pods.values()),
                 online_waiting=sum(waiting, NO_ROOM),
                 impostors=tuple(pod.order.name for pod in claimed if not self._is_ours(pod)),
             )
@@ -223,16 +231,23 @@ class SimKube:
     def _is_ours(self, pod: Pod) -> bool:
         return pod.is_elastic and pod.order.namespace == self._namespace
 
-    def _lender(self, node: KubeNode) -> Lender:
-        return Lender(
-            name=node.name,
-            allocatable=node.allocatable,
-            online=node.online,
-            pod_slots=max(0, node.slots - (len(node.pods) - node.elastic_pods)),
-            refusal=_refusal(node) if self._selector else LenderRefusal.UNKNOWN_ROLE,
+    def _lender(self, node: KubeNode) -> tuple[State, Lender]:
+        slots = max(0, node.slots - (len(node.pods) - node.elastic_pods))
+        refusal = _refusal(node) if self._selector else LenderRefusal.UNKNOWN_ROLE
+        state = node.allocatable, node.online, slots, refusal
+        before = self._lenders.get(node.name)
+        if before is not None and before[0] == state:
+            return before
+        return state, Lender(
+            name=node.name, allocatable=node.allocatable, online=node.online, pod_slots=slots, refusal=refusal
         )
 
-    def _pod(self, pod: Pod) -> ElasticPod:
+    def _pod(self, pod: Pod) -> tuple[State, ElasticPod]:
+        state = pod.phase, pod.node, pod.ip, pod.deleting, pod.waiting, pod.message, pod.disruption, pod.ended
+        before = self._pods.get(pod.uid)
+        return before if before is not None and before[0] == state else (state, self._elastic_pod(pod))
+
+    def _elastic_pod(self, pod: Pod) -> ElasticPod:
         clock, order = self._world.clock, pod.order
         return ElasticPod(
             name=order.name,
@@ -273,11 +288,12 @@ def _trouble(pod: Pod) -> str | None:
 
 
 def _refusal(node: KubeNode) -> LenderRefusal | None:
-    reasons = (
-        (LenderRefusal.CORDONED, node.is_cordoned),
-        (LenderRefusal.NOT_READY, not node.is_ready),
-        (LenderRefusal.PRESSURE, bool(node.pressures)),
-        (LenderRefusal.TAINT, any(effect in {"NoSchedule", "NoExecute"} for _, _, effect in node.taints)),
-        (LenderRefusal.NO_POD_SLOTS, len(node.pods) >= node.slots),
-    )
-    return next((reason for reason, applies in reasons if applies), None)
+    if node.is_cordoned:
+        return LenderRefusal.CORDONED
+    if not node.is_ready:
+        return LenderRefusal.NOT_READY
+    if node.pressures:
+        return LenderRefusal.PRESSURE
+    if node.taints and any(effect in {"NoSchedule", "NoExecute"} for _, _, effect in node.taints):
+        return LenderRefusal.TAINT
+    return LenderRefusal.NO_POD_SLOTS if len(node.pods) >= node.slots else None
