@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +12,11 @@ from bridge.core.resources import NOTHING, Resources
 from bridge.sim.load import Job, Stage
 from bridge.sim.nodes import NodeManager
 from bridge.sim.queue_tree import DEFAULT, QueueNode
+
+Kind = int
+"""Equal for all containers of one size and label."""
+AM: Kind = -1
+"""The kind of every ApplicationMaster."""
 
 
 class AppState(StrEnum):
@@ -45,7 +52,7 @@ class StageRun:
     """A stage under way: its tasks wait, run, or are done."""
 
     stage: Stage
-    kind: int
+    kind: Kind
     """The same number for all that ask for the same size and label."""
     waiting: int = 0
     running: int = 0
@@ -77,6 +84,10 @@ class QueueRun:
     """Those that haven't ended."""
     waiting: set[int] = field(default_factory=set)
     """Numbers of applications that ask for something."""
+    asked: Counter[Kind] = field(default_factory=Counter)
+    """Containers that are asked for, by kind."""
+    asking: dict[Kind, list[int]] = field(default_factory=dict)
+    """By kind, the numbers of applications that ask for it, in order."""
     used_core_s: int = 0
     """Up to ``counted_at``, in all partitions."""
     counted_at: int = 0
@@ -129,8 +140,6 @@ class App:
     queue: QueueRun
     am_size: Resources
     submitted: int
-    kinds: frozenset[int]
-    """Of its stages."""
     state: AppState = AppState.ACCEPTED
     stages: list[StageRun] = field(default_factory=list)
     open_stages: list[StageRun] = field(default_factory=list)
@@ -139,6 +148,8 @@ class App:
     attempt: int = 1
     is_asking: bool = False
     """Its AM has registered."""
+    asked: Counter[Kind] = field(default_factory=Counter)
+    """Containers that it asks for now, by kind."""
     containers: dict[int, Container] = field(default_factory=dict)
     held_mib: int = 0
     ended: int | None = None
@@ -156,6 +167,17 @@ class App:
     def wants_something(self) -> bool:
         """Say whether the scheduler has anything to do for it."""
         return self.waits_for_am or (self.is_asking and any(run.waiting for run in self.open_stages))
+
+    def ask(self, kind: Kind, count: int) -> None:
+        """Count containers in that it asks for, or, where *count* is negative, out."""
+        before = self.asked[kind]
+        self.asked[kind] = before + count
+        self.queue.asked[kind] += count
+        others = self.queue.asking.setdefault(kind, [])
+        if before == 0 < count:
+            insort(others, self.seq)
+        elif before > 0 == before + count:
+            del others[bisect_left(others, self.seq)]
 
     def asks(self) -> Iterator[tuple[Resources, str, int]]:
         """Yield what it waits for, its AM or tasks: size, the label that is named, and how many."""

@@ -11,11 +11,12 @@ others lack.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
 from bridge.core.resources import NOTHING, Resources
-from bridge.sim.apps import App, QueueRun, StageRun
+from bridge.sim.apps import AM, App, QueueRun, StageRun
 from bridge.sim.clock import YARN_SCHEDULER, Timeline
 from bridge.sim.nodes import NodeManager
 from bridge.sim.queue_tree import DEFAULT, QueueNode
@@ -238,11 +239,19 @@ class Line:
             self.next()
 
     def _by_age(self, apps: Mapping[int, App]) -> Iterator[Ask]:
-        hopeless = self._hopeless
-        for seq in sorted(self.queue.waiting):
-            app = apps[seq]
-            if not (app.is_asking and app.kinds <= hopeless):
-                yield from self._of(app)
+        seq = self._next_after(-1)
+        while seq is not None:
+            yield from self._of(apps[seq])
+            seq = self._next_after(seq)
+
+    def _next_after(self, seq: int) -> int | None:
+        """Find the next application that asks for what may still find a place."""
+        found = []
+        for kind, asking in self.queue.asking.items():
+            if self._ams_wait if kind == AM else kind not in self._hopeless:
+                at = bisect_right(asking, seq)
+                found += asking[at : at + 1]
+        return min(found, default=None)
 
     def _by_need(self, apps: Mapping[int, App]) -> Iterator[Ask]:
         """Yield one ask of the application that holds least, and look again."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,7 +21,7 @@ from bridge.core.snapshot import (
 )
 from bridge.core.waiting import WaitingContainers
 from bridge.ports import Rejected, Unavailable
-from bridge.sim.apps import AppState
+from bridge.sim.apps import AM, AppState
 from bridge.sim.errors import RmRefusal
 from bridge.sim.nodes import NodeManager
 from bridge.sim.pods import (
@@ -114,29 +113,18 @@ class SimYarn:
             has_custom_resources=node.has_gpu,
             is_settled=is_settled,
             health_at=self._world.clock.at(self._world.yarn.health_second(node)),
-            work_vcore_s=_work(node, self._world.timeline.now) if is_settled else 0,
+            work_vcore_s=_work(node, self._world.timeline.now) if is_settled and node.is_lent else 0,
         )
 
     def _waiting(self) -> tuple[tuple[WaitingContainers, ...], int]:
         manager = self._world.yarn
         if not manager.has_lists:
             return (), 0
-        counts: Counter[tuple[Resources, str]] = Counter()
-        ams_waiting = 0
-        for queue in manager.work.queues.values():
-            for seq in queue.waiting:
-                app = manager.work.apps[seq]
-                if app.waits_for_am:
-                    ams_waiting += 1
-                    continue
-                for run in app.open_stages:
-                    if run.waiting:
-                        counts[run.stage.size, run.stage.label] += run.waiting
         sizes = (
             WaitingContainers(vcores=size.vcores, memory_mib=size.memory_mib, label=label, count=count)
-            for (size, label), count in counts.items()
+            for (size, label), count in manager.work.waiting().items()
         )
-        return tuple(sorted(sizes)), ams_waiting
+        return tuple(sorted(sizes)), sum(queue.asked[AM] for queue in manager.work.queues.values())
 
 
 class SimKube:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from bridge.core.resources import Resources
 from bridge.sim.accounts import Accounts
-from bridge.sim.apps import App, AppState, Container, StageRun
+from bridge.sim.apps import AM, App, AppState, Container, StageRun
 from bridge.sim.clock import Timeline
 from bridge.sim.config import SimConfig
 from bridge.sim.load import Job, Stage
@@ -68,14 +68,19 @@ class Work:
             queue=self.queues[job.queue],
             am_size=self._config.am_size,
             submitted=self._timeline.now,
-            kinds=frozenset(run.kind for run in runs),
             stages=runs,
         )
         self.apps[app.seq] = app
         app.queue.apps += 1
+        app.ask(AM, 1)
         self._accounts.jobs_submitted += 1
         self._ask(app)
         return app
+
+    def waiting(self) -> dict[tuple[Resources, str], int]:
+        """Count what running applications ask for, by size and label."""
+        asked = ((ask, sum(queue.asked[kind] for queue in self.queues.values())) for ask, kind in self._kinds.items())
+        return {ask: count for ask, count in asked if count}
 
     def _kind(self, stage: Stage) -> int:
         """Number what a stage's tasks ask for: comparing numbers is what the scheduler does most."""
@@ -93,6 +98,8 @@ class Work:
         else:
             run.running -= 1
             run.waiting += 1
+            if app.is_asking:
+                app.ask(run.kind, 1)
         self._ask(app)
 
     def move_use(self, node: NodeManager, label: str | None) -> None:
@@ -112,9 +119,11 @@ class Work:
         self._hold(container, 1)
         if run is None:
             app.am = container
+            app.ask(AM, -1)
             self._timeline.at(now + self._config.am_start_s, self._am_registers, app, app.attempt)
         else:
             run.waiting -= 1
+            app.ask(run.kind, -1)
             run.running += 1
             self._timeline.at(now + max(1, math.ceil(run.stage.task_s)), self._task_ends, container, run)
         if not app.wants_something:
@@ -144,6 +153,7 @@ class Work:
             return
         app.state = AppState.RUNNING
         app.is_asking = True
+        self._count_asks(app, 1)
         self._open_stages(app)
         self._ask(app)
         self._end_if_done(app)
@@ -173,6 +183,13 @@ class Work:
         if run is not None:
             run.waiting = run.stage.tasks - run.done - run.running
             app.open_stages.append(run)
+            app.ask(run.kind, run.waiting)
+
+    @staticmethod
+    def _count_asks(app: App, sign: int) -> None:
+        """Count in, or out, all that an application's AM asks for; without a registered AM it asks for nothing."""
+        for run in app.open_stages if app.is_asking else ():
+            app.ask(run.kind, sign * run.waiting)
 
     def _task_ends(self, container: Container, run: StageRun) -> None:
         if container.is_over or not container.node.is_alive:
@@ -202,6 +219,7 @@ class Work:
             self._end(app)
 
     def _end(self, app: App) -> None:
+        self._count_asks(app, -1)
         app.state, app.ended = AppState.FINISHED, self._timeline.now
         app.is_asking = False
         for container in tuple(app.containers.values()):
@@ -219,6 +237,8 @@ class Work:
             app.queue.waiting.discard(app.seq)
 
     def _lose_am(self, app: App, how: Loss, node: NodeManager) -> None:
+        self._count_asks(app, -1)
+        app.ask(AM, 1)
         self._accounts.ams_killed += 1
         self._accounts.ams_killed_on_lent += node.is_lent
         app.am, app.is_asking, app.state = None, False, AppState.ACCEPTED

@@ -23,7 +23,7 @@ class Both:
         self.direct = pool
         self.served = served
         client = YarnClient([served.yarn_url])
-        self.yarn: Yarn = YarnCluster(client, pool.clock, settle=timedelta(seconds=15))
+        self.yarn: Yarn = YarnCluster(client, pool.clock, settle=timedelta(seconds=15), label=LABEL)
         self.kube: Kube = KubeCluster(
             lambda: k8s_pool.read_fleet(api, namespace="tidebridge"),
             k8s_pool.KubePool(api, "tidebridge"),

@@ -1,12 +1,16 @@
 """Where containers go."""
 
+import random
+from collections import Counter
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.core.resources import Resources
 from bridge.sim import Job, LabelShare, QueueConfig, SimConfig, SimWorld, Stage
+from bridge.sim.apps import AM
+from bridge.sim.work import Loss
 from tests.sim.build import NM_SIZE, TASK, Pool, make_job
 
 
@@ -147,3 +151,33 @@ def test_a_placement_never_oversells_a_node(
             grew = after.used.vcores > before.used.vcores or after.used.memory_mib > before.used.memory_mib
             assert after.used.fits_in(after.total) or not grew
             before = after
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10_000))
+def test_what_is_asked_for_is_counted_through_starts_losses_and_ends(seed: int) -> None:
+    rng = random.Random(seed)
+    world = SimWorld(SimConfig(seed=seed, static_nodes=3, static_size=Resources(vcores=4, memory_mib=8192)))
+    for number in range(12):
+        stages = tuple(
+            Stage(tasks=rng.randint(1, 9), task_s=rng.randint(1, 90), size=Resources(vcores=1, memory_mib=mib))
+            for mib in rng.choices((512, 1024, 2048), k=rng.randint(1, 3))
+        )
+        world.submit(Job(id=f"job-{number}", stages=stages, in_order=rng.random() < 0.5))
+    for _ in range(30):
+        world.pass_time(rng.randint(1, 40))
+        work = world.yarn.work
+        running = [one for node in world.yarn.nodes.values() for one in node.containers.values()]
+        if running:
+            work.lose(rng.choice(running), Loss.KILLED)
+        apps = [app for app in work.apps.values() if app.queue is work.queues["default"]]
+        expected = Counter[tuple[Resources, str]]()
+        for app in apps:
+            expected.update({(size, label): 0 for size, label, _ in app.asks()})
+            for size, label, count in app.asks() if app.am is not None else ():
+                expected[size, label] += count
+        assert work.waiting() == {ask: count for ask, count in expected.items() if count}
+        assert work.queues["default"].asked[AM] == sum(app.waits_for_am for app in apps)
+        asking = {seq for listed in work.queues["default"].asking.values() for seq in listed}
+        assert asking == work.queues["default"].waiting
+        assert all(listed == sorted(set(listed)) for listed in work.queues["default"].asking.values())
