@@ -6,10 +6,10 @@ import json
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import requests
 
-from bridge.ports import TickRecord
 from bridge.settings import load
 from bridge.store import open_journal
 from tests.lab.controller import Controller, Night, configuration
@@ -23,6 +23,7 @@ FROZEN_AFTER_S = 6
 SHRINK_AFTER_S = 14
 SHRINK_EVERY_S = 6
 CONFIRM_S = 6
+RECLAIM_S = 24
 
 
 def open_now(length: timedelta, lead: timedelta = timedelta(seconds=40)) -> Night:
@@ -33,7 +34,7 @@ def open_now(length: timedelta, lead: timedelta = timedelta(seconds=40)) -> Nigh
 
 def settings_by_use(night: Night, *, selector: str = '{lend: "true"}') -> str:
     """Write the stories' settings, for lenders whose load Prometheus knows."""
-    by_requests = configuration(night, 4)
+    by_requests = configuration(night, 4).replace("reclaim_s: 40", f"reclaim_s: {RECLAIM_S}")
     lenders = 'lenders: {node_selector: {lend: "true"}, margin_ratio: 0.0}'
     assert lenders in by_requests
     # No forecast: it would want days of history. These stories are of what is measured now.
@@ -96,29 +97,23 @@ def lends_below_cores(node: str) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What one tick believed of a lender's load."""
+    """What one tick believed of the load signal."""
 
     at: datetime
     state: str
-    millicores: int | None
-    is_confirmed: bool
+    cores: float
+    """Of all lenders together."""
 
 
-def looks(controller: Controller, node: str, count: int) -> list[Look]:
+def looks(controller: Controller, count: int) -> list[Look]:
     """Read the last ticks from the journal, the oldest first."""
     with closing(open_journal(load(controller.config).store.url)) as journal:
         ticks = journal.ticks(POOL, count)
-    return [_look(tick, node) for tick in reversed(ticks)]
+    return [_look(tick.at, tick.sections["seen"]["load"]) for tick in reversed(ticks)]
 
 
-def _look(tick: TickRecord, node: str) -> Look:
-    (lender,) = (entry for entry in tick.sections["lenders"] if entry["name"] == node)
-    return Look(
-        at=tick.at,
-        state=tick.sections["seen"]["load"]["state"],
-        millicores=lender["used_millicores"],
-        is_confirmed=lender["is_confirmed"],
-    )
+def _look(at: datetime, belief: dict[str, Any]) -> Look:
+    return Look(at=at, state=belief["state"], cores=(belief["total_millicores"] or 0) / 1000)
 
 
 def wait_for_tick(controller: Controller, *, since: int | None = None) -> None:
