@@ -6,7 +6,7 @@ Decides nothing: what should happen to a node is for ``decide``.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from bridge.core.lifecycle import State
@@ -34,20 +34,19 @@ class ElasticNode:
     recorded: Promise | None
     """The promise as the journal has it; None for a pod that the journal doesn't know."""
 
-    @property
-    def id(self) -> str:
-        """The promise's id."""
-        return self.promise.id
+    id: str = field(init=False, repr=False, compare=False)
+    """The promise's id."""
+    state: State = field(init=False, repr=False, compare=False)
+    """The state after the facts were taken in."""
+    running: YarnNode | None = field(init=False, repr=False, compare=False)
+    """The YARN node, where the ResourceManager was read and sees it alive."""
 
-    @property
-    def state(self) -> State:
-        """The state after the facts were taken in."""
-        return self.promise.state
-
-    @property
-    def running(self) -> YarnNode | None:
-        """The YARN node, where the ResourceManager was read and sees it alive."""
-        return self.yarn if isinstance(self.yarn, YarnNode) and self.yarn.state in _ALIVE else None
+    def __post_init__(self) -> None:
+        """Look once at what a tick asks of a node ten times."""
+        is_alive = isinstance(self.yarn, YarnNode) and self.yarn.state in _ALIVE
+        object.__setattr__(self, "id", self.promise.id)
+        object.__setattr__(self, "state", self.promise.state)
+        object.__setattr__(self, "running", self.yarn if is_alive else None)
 
     @property
     def is_idle(self) -> bool:
