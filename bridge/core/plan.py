@@ -48,7 +48,8 @@ def _steps(snapshot: Snapshot, node: ElasticNode, due: Return | None, cordon: bo
     if host is not None and host != node.promise.label_host:
         node = replace(node, promise=replace(node.promise, label_host=host))
     step = next_step(snapshot, node, due, cordon, reopen)
-    if step.act is not None or step.promise != node.recorded:
+    # Most nodes stay as they are, under the very promise that was read.
+    if step.act is not None or (step.promise is not node.recorded and step.promise != node.recorded):
         yield step
     if host is not None:
         yield from map_label(snapshot, step, host)
