@@ -125,8 +125,9 @@ class QueueRun:
 
     def count(self, now: int) -> int:
         """Count the core seconds used up to now, and return them."""
-        self.used_core_s += (now - self.counted_at) * sum(use.vcores for use in self.uses.values())
-        self.counted_at = now
+        if now != self.counted_at:
+            self.used_core_s += (now - self.counted_at) * sum(use.vcores for use in self.uses.values())
+            self.counted_at = now
         return self.used_core_s
 
 

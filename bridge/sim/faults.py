@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from bridge.ports import PortError, Unavailable
@@ -21,6 +21,10 @@ class Fault:
     error: PortError
     took_effect: bool = False
     """The call did its work; only the answer was lost."""
+
+
+_WELL = nullcontext()
+"""Around a call for which nothing is planned."""
 
 
 class Faults:
@@ -44,9 +48,12 @@ class Faults:
         """Say whether *system* answers nothing now."""
         return self._now() < self._down_until.get(system, 0)
 
-    @contextmanager
-    def around(self, call: str) -> Iterator[None]:
+    def around(self, call: str) -> AbstractContextManager[None]:
         """Let the planned failure happen before or after the call in this block."""
+        return self._failing(call) if self._down_until or self._next.get(call) else _WELL
+
+    @contextmanager
+    def _failing(self, call: str) -> Iterator[None]:
         system = call.partition(".")[0]
         if self.is_down(system):
             raise Unavailable(f"{system} doesn't answer")
