@@ -51,16 +51,12 @@ class Room:
     memory_mib: int
 
     def __add__(self, other: Room) -> Room:
-        return Room(
-            cpu_millicores=self.cpu_millicores + other.cpu_millicores, memory_mib=self.memory_mib + other.memory_mib
-        )
+        return _room(self.cpu_millicores + other.cpu_millicores, self.memory_mib + other.memory_mib)
 
     def __sub__(self, other: Room) -> Room:
         if other is NO_ROOM:
             return self
-        return Room(
-            cpu_millicores=self.cpu_millicores - other.cpu_millicores, memory_mib=self.memory_mib - other.memory_mib
-        )
+        return _room(self.cpu_millicores - other.cpu_millicores, self.memory_mib - other.memory_mib)
 
     def __mul__(self, times: int) -> Room:
         return Room(cpu_millicores=self.cpu_millicores * times, memory_mib=self.memory_mib * times)
@@ -82,6 +78,19 @@ class Room:
         if self.cpu_millicores >= 0 and self.memory_mib >= 0:
             return self
         return Room(cpu_millicores=max(0, self.cpu_millicores), memory_mib=max(0, self.memory_mib))
+
+
+_make = object.__new__
+_set_cpu = Room.__dict__["cpu_millicores"].__set__
+_set_memory = Room.__dict__["memory_mib"].__set__
+
+
+def _room(cpu_millicores: int, memory_mib: int) -> Room:
+    """Make a room without the class's own way, which takes twice as long: sums over lenders make thousands a tick."""
+    room = _make(Room)
+    _set_cpu(room, cpu_millicores)
+    _set_memory(room, memory_mib)
+    return room
 
 
 NO_ROOM = Room(cpu_millicores=0, memory_mib=0)
