@@ -31,7 +31,7 @@ from bridge.controller.foresight import Foresight
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.rebalance import Rebalancing, Rounds
 from bridge.controller.sharing import Sharing, entitlement
-from bridge.core.forecast import HORIZONS, ForecastPolicy
+from bridge.core.forecast import HORIZONS, NEAR, ForecastPolicy
 from bridge.core.load import LoadUnit
 from bridge.core.resources import Resources, Room, Shape
 from bridge.core.window import WindowSpan
@@ -298,7 +298,7 @@ def _foresight(
         # What is requested and what is used are two histories.
         f"{name}/{settings.pools[name].lenders.basis}",
         journal.load_history,
-        policy=ForecastPolicy.covering({*HORIZONS, expecting.give_back_ahead, expecting.lend_for}),
+        policy=ForecastPolicy.covering({*HORIZONS, expecting.give_back_ahead, expecting.lend_for}, near=NEAR),
         earlier=None if signal is None else signal.history,
         keep=timedelta(days=settings.store.history_days),
         may_write=may_write,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from bridge.controller.foresight import TOTAL, Foresight
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.tick import Ticked, tick
-from bridge.core.forecast import ForecastPolicy
+from bridge.core.forecast import NEAR, ForecastPolicy
 from bridge.core.lifecycle import State
 from bridge.core.load import LoadReading, LoadUnit, Sample, SignalPolicy
 from bridge.core.offer import Offer
@@ -152,7 +152,7 @@ def play(
     elif looks_at_use:
         signal = Measured(stage=stage, world=world)
         policy = replace(policy, signal=SIGNAL)
-        horizons = ForecastPolicy.covering((policy.give_back_ahead, policy.lend_for))
+        horizons = ForecastPolicy.covering((policy.give_back_ahead, policy.lend_for), near=NEAR)
         foresight = Foresight(policy.name, MemoryHistory(_warm_up(stage)), policy=horizons, may_write=False)
     pool = Pool(
         policy=policy,

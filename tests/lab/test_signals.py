@@ -204,7 +204,7 @@ def _zero_takes_nothing_back_at_once(exporter: Exporter, controller: Controller,
 def _a_lost_signal_freezes_then_shrinks(
     exporter: Exporter, controller: Controller, held: set[str], story: Story
 ) -> None:
-    since, seen = len(controller.log), Watcher(elastic_pod_names)
+    since, began, seen = len(controller.log), datetime.now(UTC), Watcher(elastic_pod_names)
     service("prometheus", "stop")
     story.tell("Prometheus is stopped while two nodes are lent")
     becomes(controller, "frozen reason=no_answer", 30, since=since)
@@ -217,7 +217,7 @@ def _a_lost_signal_freezes_then_shrinks(
     service("prometheus", "start")
     becomes(controller, "fresh", 60, since=since)
     seen.stop()
-    shrinking_at = next(tick.at for tick in ticks if tick.state == "shrinking")
+    shrinking_at = next(tick.at for tick in ticks if tick.at >= began and tick.state == "shrinking")
     _stays_then_goes_one_by_one(seen, held, shrinking_at, story)
     story.tell("Prometheus is back, and so is trust")
 
