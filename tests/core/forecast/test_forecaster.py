@@ -122,6 +122,14 @@ def test_before_the_days_are_known_the_highest_ever_seen_stands_in() -> None:
     assert short.history == len(load) * STEP
 
 
+def test_a_horizon_covers_what_the_next_default_one_does_or_what_is_asked_of_near_ones() -> None:
+    asked = [timedelta(minutes=minutes) for minutes in (45, 10, 180, 7)]
+    usual, near = ForecastPolicy.covering(asked), ForecastPolicy.covering(asked, near=0.5)
+    assert usual.horizons == near.horizons == tuple(timedelta(minutes=minutes) for minutes in (10, 45, 180))
+    first, second, last = ForecastPolicy().quantiles
+    assert (usual.quantiles, near.quantiles) == ((first, second, last), (0.5, second, last))
+
+
 def test_samples_that_are_missing_are_no_history() -> None:
     load = wave(3.4)
     load[DAY // 2 :: 2] = np.nan
