@@ -48,9 +48,9 @@ def test_a_valley_is_lent_and_given_back_and_a_bad_signal_makes_no_capacity(tmp_
     exporter.set(HIGH_CORES)
     make_label_known("k8s")
     night = open_now(timedelta(minutes=9))
+    controller = Controller(tmp_path, night, settings=settings_by_use(night))
     # Tasks outlast every stage: a node is empty when its work is forced off, each as long after it was called back.
     job = Job(tmp_path, maps=24, seconds=400)
-    controller = Controller(tmp_path, night, settings=settings_by_use(night))
     try:
         controller.start()
         becomes(controller, "fresh", 60, since=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,13 +51,12 @@ def test_work_beside_a_service_that_has_asked_for_the_node_gives_way_to_it(tmp_p
     Exporter().set(0.2)
     make_label_known("k8s")
     night = open_now(timedelta(minutes=9))
-    with online_server() as online:
-        filler = Job(tmp_path, maps=2, seconds=400)
+    controller = Controller(tmp_path, night, settings=settings_by_use(night, selector=ONLY_THE_SERVERS_NODE))
+    with online_server() as online, closing(Job(tmp_path, maps=2, seconds=400)):
         within(
             60, lambda: _containers_on_the_static_node() == 3, "a job that waits fills the static node but for an AM"
         )
         job = Job(tmp_path, maps=24, seconds=60, burns=True)
-        controller = Controller(tmp_path, night, settings=settings_by_use(night, selector=ONLY_THE_SERVERS_NODE))
         try:
             # Or some of its tasks would burn there: on the same cores as node-1, and with nobody's limit.
             within(
@@ -71,7 +70,6 @@ def test_work_beside_a_service_that_has_asked_for_the_node_gives_way_to_it(tmp_p
         finally:
             _take_back(controller)
             job.close()
-            filler.close()
             end_applications()
 
 
