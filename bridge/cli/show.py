@@ -18,7 +18,8 @@ from rich.text import Text
 
 from bridge.cli import words
 from bridge.controller import record
-from bridge.controller.record import Planned, plain
+from bridge.controller.plain import plain
+from bridge.controller.record import Planned
 from bridge.core.load import SignalState
 from bridge.core.reasons import Gap, Limit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from bridge.controller.record import plain
+from bridge.controller.plain import plain
 from bridge.core.shares import Problem, Queue, ReclaimPolicy, ShareMode, Tree, explain, solve
 
 _PLAIN = {field.name: field.default for field in fields(Queue)}

@@ -8,34 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime, timedelta
-from enum import Enum
-from functools import cache
-from types import NoneType
+from dataclasses import dataclass
 from typing import Any
 
 from bridge.controller.act import Outcome
-from bridge.controller.formulas import (
-    FORMULAS,
-    LASTING_ROOM,
-    LENDER_ROOM,
-    NODES_FIT,
-    OFFER,
-    SIZE,
-    USED_AS_SAMPLED,
-    USED_OF_TOTAL,
-)
+from bridge.controller.formulas import FORMULAS, OFFER, SIZE
+from bridge.controller.lender_record import belief, lenders
+from bridge.controller.plain import plain
 from bridge.core.actions import CreatePod, Plan, Refusal, ResizeNode, Step
 from bridge.core.decide import Decision
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
-from bridge.core.offer import Bound, LenderOffer, Offer
+from bridge.core.offer import Bound, Offer
 from bridge.core.reasons import Gap
-from bridge.core.remember import lenders_left_alone
 from bridge.core.resources import NO_ROOM, NOTHING
-from bridge.core.signal import TOTAL
-from bridge.core.snapshot import Basis, ElasticPod, Lender, Snapshot
+from bridge.core.snapshot import ElasticPod, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,91 +104,6 @@ def seen(snapshot: Snapshot, gaps: Mapping[str, str]) -> dict[str, Any]:
         "gaps": dict(gaps),
         "paused_until": None if snapshot.pause is None else plain(snapshot.pause.until),
         "pause_reason": None if snapshot.pause is None else snapshot.pause.why,
-    }
-
-
-def lenders(snapshot: Snapshot, decision: Decision) -> list[dict[str, Any]]:
-    """Describe each lender: what it has, what online pods ask, what is left for elastic pods."""
-    if isinstance(snapshot.kube, Gap) or isinstance(decision.offer, Gap):
-        return []
-    by_lender, left_alone, policy = decision.offer.by_lender, lenders_left_alone(snapshot), snapshot.policy
-    held: Counter[str] = Counter(entry.promise.lender for entry in decision.nodes if entry.state is not State.GONE)
-    return [
-        {
-            "name": lender.name,
-            "allocatable": plain(lender.allocatable),
-            "online": plain(lender.online),
-            "other_pools": plain(lender.elsewhere),
-            "basis": policy.basis.value,
-            "margin_ratio": policy.margin_ratio,
-            **_measured(lender, snapshot),
-            "room": plain(by_lender[lender.name].room),
-            "room_formula": LENDER_ROOM[policy.basis],
-            **_expected(lender, snapshot, by_lender[lender.name]),
-            "node_takes": plain(policy.shape.pod),
-            "pod_slots": lender.pod_slots,
-            "nodes_fit": by_lender[lender.name].nodes,
-            "nodes_fit_formula": NODES_FIT,
-            "nodes_held": held[lender.name],
-            "refusal": plain(by_lender[lender.name].refusal),
-            "left_alone": lender.name in left_alone,
-        }
-        for lender in snapshot.kube.lenders
-    ]
-
-
-def _measured(lender: Lender, snapshot: Snapshot) -> dict[str, Any]:
-    """Describe what a lender is believed to use, where that counts."""
-    if snapshot.policy.basis is Basis.REQUESTS:
-        return {}
-    used = None if snapshot.load is None else snapshot.load.by_lender.get(lender.name)
-    samples = snapshot.signal.traces.get(lender.name)
-    return {
-        "cap_ratio": snapshot.policy.cap_ratio,
-        "batch_room": plain(lender.batch_room),
-        "used_millicores": used,
-        "used_formula": USED_AS_SAMPLED if samples is not None else USED_OF_TOTAL,
-        "samples": plain(samples),
-        "is_confirmed": snapshot.load is not None and lender.name not in snapshot.load.unconfirmed,
-    }
-
-
-def _expected(lender: Lender, snapshot: Snapshot, found: LenderOffer) -> dict[str, Any]:
-    """Describe what a lender is expected to take, where there is a forecast."""
-    if snapshot.forecast is None:
-        return {}
-    if isinstance(snapshot.forecast, Gap):
-        return {"forecast": None}
-    series = snapshot.forecast.by_lender.get(lender.name)
-    return {
-        "forecast": None if series is None else plain(series),
-        "forecast_made_at": plain(snapshot.forecast.made_at),
-        "lend_for_s": snapshot.policy.lend_for.total_seconds(),
-        "give_back_ahead_s": snapshot.policy.give_back_ahead.total_seconds(),
-        "lasting_room": plain(found.lasting_room),
-        "lasting_formula": LASTING_ROOM,
-        "lasting_nodes": found.lasting_nodes,
-        "staying_nodes": found.staying_nodes,
-    }
-
-
-def belief(snapshot: Snapshot) -> dict[str, Any] | None:
-    """Describe how far the load signal is trusted; what each lender uses stands with the lenders."""
-    load = snapshot.load
-    if load is None:
-        return None
-    return {
-        "state": load.state.value,
-        "reason": load.reason.value,
-        "limits": plain(snapshot.policy.signal),
-        "since": plain(load.since),
-        "changes_at": plain(load.changes_at),
-        "sampled_at": plain(load.sampled_at),
-        "total_millicores": load.total_millicores,
-        "total_samples": plain(snapshot.signal.traces.get(TOTAL)),
-        "keep_ratio": load.keep_ratio,
-        "stale": sorted(load.stale),
-        "unconfirmed": list(load.unconfirmed),
     }
 
 
@@ -384,39 +286,3 @@ _SNAKE = {
     "MapLabel": "map_label",
     "UnmapLabel": "unmap_label",
 }
-
-
-_PLAIN = frozenset({str, int, float, bool, NoneType})
-
-
-def plain(value: Any) -> Any:
-    """Turn a core value into JSON: times in RFC 3339, durations as ``…_s``."""
-    if type(value) in _PLAIN:
-        return value
-    match value:
-        case Enum():
-            return value.value
-        case datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case timedelta():
-            return value.total_seconds()
-        case Mapping():
-            return {str(key): plain(entry) for key, entry in value.items()}
-        case tuple() | list() | frozenset():
-            return [plain(entry) for entry in value]
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            parts = ((name, getattr(value, name)) for name in _names(type(value)))
-            return {_named(name, part): plain(part) for name, part in parts}
-        case _:
-            return value
-
-
-@cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    """List a dataclass's fields."""
-    return tuple(field.name for field in fields(kind))
-
-
-def _named(name: str, value: Any) -> str:
-    """Put the unit into a duration's name."""
-    return f"{name}_s" if isinstance(value, timedelta) else name

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.controller.enforce import DraftOutcome, Enforced, EvictionOutcome
+from bridge.controller.plain import plain
 from bridge.controller.question import question
-from bridge.controller.record import plain
 from bridge.controller.sharing import Enforcing, PlannedRound
 from bridge.core.ledger import Ledger, Side
 from bridge.core.reasons import Gap

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.controller.formulas import DEMAND, LENT
+from bridge.controller.plain import plain
 from bridge.controller.question import chain
-from bridge.controller.record import plain
 from bridge.core.snapshot import Memory
 from bridge.ports import TickRecord
 

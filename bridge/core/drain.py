@@ -19,7 +19,7 @@ from bridge.core.size import Size
 from bridge.core.snapshot import Snapshot
 from bridge.core.window import Allowance
 
-_RETURN_REASONS = frozenset(
+RETURN_REASONS = frozenset(
     {
         Reason.WINDOW_ENDS,
         Reason.WINDOW_CLOSED,
@@ -30,6 +30,7 @@ _RETURN_REASONS = frozenset(
         Reason.DEADLINE_NEAR,
     }
 )
+"""Why a node with a deadline is on its way back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ def cost(node: ElasticNode) -> tuple[int, int, int, int, int, str]:
 def _is_promised(node: ElasticNode) -> bool:
     """Say whether a deadline for this node is being kept already."""
     return node.state in {State.DRAINING, State.FORCED} or (
-        node.state is State.EMPTY and node.promise.reason in _RETURN_REASONS
+        node.state is State.EMPTY and node.promise.reason in RETURN_REASONS
     )
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from bridge.adapters.calendar import Always, Cron, WindowRule
 from bridge.app import windows_around
-from bridge.controller.record import plain
+from bridge.controller.plain import plain
 from bridge.core.resources import Resources, Room, Shape
 from bridge.core.snapshot import Basis, PoolPolicy
 from bridge.core.window import WindowSpan

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from bridge.controller.foresight import TOTAL, Foresight
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.tick import Ticked, tick
+from bridge.core.drain import RETURN_REASONS
 from bridge.core.forecast import NEAR, ForecastPolicy
 from bridge.core.lifecycle import State
 from bridge.core.load import LoadReading, LoadUnit, Sample, SignalPolicy
@@ -24,17 +25,6 @@ from bridge.sim import SimKube, SimWorld, SimYarn
 from bridge.sim.pods import PROMISE
 
 TICK = timedelta(minutes=1)
-GIVEN_BACK = frozenset(
-    {
-        Reason.WINDOW_ENDS,
-        Reason.WINDOW_CLOSED,
-        Reason.KUBERNETES_NEEDS_ROOM,
-        Reason.LOAD_WILL_RISE,
-        Reason.SIGNAL_IS_LOST,
-        Reason.LENDER_REFUSES,
-        Reason.DEADLINE_NEAR,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +193,11 @@ def _note_held(world: SimWorld, held_until: dict[str, datetime]) -> None:
 
 def _is_due(promise: Promise, end: datetime) -> bool:
     """Say whether a promise was called back, and its time has come."""
-    if promise.pod_uid is None or promise.deadline is None or promise.reason not in GIVEN_BACK | {Reason.VERIFIED_FREE}:
+    if (
+        promise.pod_uid is None
+        or promise.deadline is None
+        or promise.reason not in RETURN_REASONS | {Reason.VERIFIED_FREE}
+    ):
         return False
     return promise.deadline <= end and (promise.state is State.GONE or promise.deadline < end)
 
