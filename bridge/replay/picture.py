@@ -60,7 +60,7 @@ def _capacity(axes: Axes, minutes: Sequence[Minute], cap: float) -> None:
     axes.plot(at, offered, color=_OFFER, lw=0.8, label="offered now, above the online load")
     bounds = [nan if one.bound is None else one.bound for one in minutes]
     if not all(isnan(bound) for bound in bounds):
-        axes.plot(at, bounds, color=_BOUND, lw=1.0, label="bound: the online load to come stays below")
+        axes.plot(at, bounds, color=_BOUND, lw=1.0, label="bound: the load to come is expected below")
     axes.axhline(cap, color=_CAP, lw=1, ls="--", label=f"cap: all together stay below {cap:.0%}")
     over = [one for one in minutes if one.used > 0 and one.highest > cap + 1e-9]
     if over:
