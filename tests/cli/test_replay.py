@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
+from bridge import packaged
 from bridge.cli.replay import replay_command
 from bridge.sim import TRACES
 
@@ -45,6 +47,31 @@ def test_it_answers_people_with_a_table(load: Path) -> None:
     code, said = ask("--online", str(load), "--batch", JOBS, "--keep-one-in", "50")
     assert code == 0
     assert "deadlines met" in said
+
+
+def test_a_configurations_windows_and_limits_count(load: Path, tmp_path: Path) -> None:
+    file = packaged.path("config/tidebridge.yaml")
+    values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    pool = values["pools"]["night"]
+    pool["pod_template"] = str(file.parent / "nodemanager-pod.yaml")
+    pool["limits"] = {**pool.get("limits", {}), "max_nodes": 1}
+    by_windows = {}
+    cases: dict[str, dict[str, object]] = {
+        "always": {"always": True},
+        "later": {"from": "2030-01-01", "to": "2030-01-02"},
+    }
+    for name, window in cases.items():
+        values["windows"] = [{"name": "it", "pool": "night", "timezone": "UTC", "max_ratio": 0.9, **window}]
+        config = tmp_path / f"{name}.yaml"
+        config.write_text(yaml.safe_dump(values), encoding="utf-8")
+        code, said = ask(
+            *("--online", str(load), "--batch", JOBS, "--keep-one-in", "12", "--config", str(config), "--json")
+        )
+        assert code == 0, said
+        by_windows[name] = json.loads(said)["lent_core_hours"]
+    # One node of a core, for two hours at most.
+    assert 0 < by_windows["always"] <= 2
+    assert by_windows["later"] == 0
 
 
 @pytest.mark.parametrize(
