@@ -73,8 +73,9 @@ class WorkDone:
                 log.warning("work.unread error=%r", str(error))
                 return
             except YarnError as error:
-                log.info("work.unread app=%s error=%r", app_id, str(error))
                 before = self._known.get(app_id)
+                if before is None:
+                    log.info("work.unread app=%s error=%r", app_id, str(error))
                 self._known[app_id] = _Looked(at=now, shares=() if before is None else before.shares)
             if left <= 0:
                 return
