@@ -12,6 +12,9 @@ from yarn_client.values import YarnResource
 APPS_PATH = "/ws/v1/cluster/apps"
 _CONTAINER = re.compile(r"container_(?:e\d+_)?\d+_\d+_(?P<attempt>\d+)_\d+")
 
+_LONGEST_MS = 100 * 365 * 86_400_000
+"""A hundred years: no container is older."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerReport:
@@ -44,6 +47,8 @@ def read_containers(reply: Json, app_id: str) -> tuple[ContainerReport, ...]:
 def _running(listed: Fields) -> Iterator[ContainerReport]:
     for raw in listed.each("container"):
         elapsed_ms = raw.whole("elapsedTime", 0)
+        if elapsed_ms > _LONGEST_MS:
+            raise raw.bad("elapsedTime", f"an age in milliseconds was expected, not {elapsed_ms}")
         if raw.text("containerState", "") == "RUNNING" and elapsed_ms > 0:
             yield ContainerReport(
                 container_id=raw.text("containerId"),

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.yarn_client.stub import client_of, recorded, says
-from yarn_client import AppState, NotFound, Reply, YarnClient, YarnResource
+from yarn_client import AppState, BadReply, NotFound, Reply, YarnClient, YarnResource
 
 APP = "application_1795405967459_0002"
 PATH = f"apps/{APP}/appattempts/appattempt_1795405967459_0002_000001/containers"
@@ -39,6 +39,13 @@ def test_nothing_that_runs_is_an_empty_tuple(document: object) -> None:
 def test_what_doesnt_run_yet_or_any_more_holds_no_work(state: str, elapsed_ms: int) -> None:
     one = {"containerId": "container_1_2_01_000002", "nodeId": "a:1", "containerState": state}
     assert client(says({"container": one | {"elapsedTime": str(elapsed_ms)}})).containers(APP, 1) == ()
+
+
+@pytest.mark.parametrize("age", [10**18, "x"])
+def test_an_age_that_cant_be_is_named(age: object) -> None:
+    one = {"containerId": "container_1_2_01_000002", "nodeId": "a:1", "containerState": "RUNNING", "elapsedTime": age}
+    with pytest.raises(BadReply, match="elapsedTime"):
+        client(says({"container": [one]})).containers(APP, 1)
 
 
 @pytest.mark.parametrize(
