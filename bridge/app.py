@@ -28,6 +28,7 @@ from bridge.adapters.quotas import NamespaceQuotas
 from bridge.adapters.recorded import RecordedLoad, Recording
 from bridge.adapters.yarn import YarnCluster
 from bridge.controller.foresight import Foresight
+from bridge.controller.lifetimes import Lifetimes
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.rebalance import Rebalancing, Rounds
 from bridge.controller.sharing import Sharing, entitlement
@@ -225,7 +226,12 @@ def _pool(
         windows=windows_around(window_rules(settings, name)),
         kube=kube,
         yarn=YarnCluster(
-            client, clock, settle=timedelta(seconds=cluster.settle_s), by_queue=is_shared, label=policy.label
+            client,
+            clock,
+            settle=timedelta(seconds=cluster.settle_s),
+            by_queue=is_shared,
+            label=policy.label,
+            remote_shuffle=cluster.remote_shuffle_queues,
         ),
         journal=journal,
         clock=clock,
@@ -233,6 +239,7 @@ def _pool(
         mode=Mode(settings.mode),
         signal=signal,
         foresight=_foresight(settings, name, journal, signal, may_write=follow),
+        lifetimes=Lifetimes(name, journal.task_lengths, may_write=follow),
         entitled=lambda: entitlement(journal.shares) if is_shared and _round_mode(settings) is Mode.ENFORCE else None,
     )
 

@@ -32,6 +32,7 @@ from bridge.core.snapshot import (
     YarnNode,
     YarnNodeState,
 )
+from bridge.core.tasks import Task
 from bridge.core.waiting import WaitingContainers
 from bridge.core.window import WindowSpan
 
@@ -236,6 +237,11 @@ def make_elastic(id: str = "p1", state: State = State.SERVING, *, containers: in
         pod=make_pod(promise) if state in WITH_POD else None,
         yarn=make_yarn_node(promise, containers=containers) if state in REGISTERED else None,
     )
+
+
+def make_task(app: str = "app-1", *, age_s: float = 60, **changes: Any) -> Task:
+    """Make a task of one vcore that has run for a minute."""
+    return replace(Task(app=app, queue="root.default", kind=0, vcores=1, began=AT - seconds(age_s)), **changes)
 
 
 def make_waiting(count: int, *, vcores: int = 1, memory_mib: int = 1024, label: str = "") -> WaitingContainers:

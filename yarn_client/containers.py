@@ -25,6 +25,13 @@ class ContainerReport:
     allocated: YarnResource
     elapsed: timedelta
     """Since it was acquired, by the RM's clock."""
+    priority: int = 0
+    """As it was asked for; MapReduce tells maps (20) from reduces (10) by it."""
+
+    @property
+    def is_first(self) -> bool:
+        """Say whether it is the first of its attempt: the ApplicationMaster's."""
+        return self.container_id.endswith("_000001")
 
 
 def attempt_of(words: str) -> int | None:
@@ -57,4 +64,5 @@ def _running(listed: Fields) -> Iterator[ContainerReport]:
                     vcores=raw.whole("allocatedVCores", 0), memory_mib=raw.whole("allocatedMB", 0)
                 ).clipped(),
                 elapsed=timedelta(milliseconds=elapsed_ms),
+                priority=raw.whole("priority", 0),
             )

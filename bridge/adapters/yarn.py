@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from bridge.adapters.convert import resources_of, yarn_resource_of
 from bridge.adapters.queue_tree import QueueTree
 from bridge.adapters.settling import Settling
-from bridge.adapters.work import WorkDone
+from bridge.adapters.work import WorkDone, WorkSeen
 from bridge.adapters.yarn_errors import translated
 from bridge.core.actions import ResizeNode
 from bridge.core.resources import Resources
@@ -33,18 +33,25 @@ class YarnCluster:
     """Reads and resizes one cluster. After an RM start or failover its lists are partial for up to *settle*.
 
     *label*: of the elastic nodes; None where they have none. *by_queue*: tell apart whose containers wait and who uses
-    nodes of the label, where tenants divide them.
+    nodes of the label, where tenants divide them. *remote_shuffle*: queues whose shuffle isn't kept on nodes.
     """
 
     def __init__(
-        self, client: YarnClient, clock: Clock, *, settle: timedelta, by_queue: bool = False, label: str | None = None
+        self,
+        client: YarnClient,
+        clock: Clock,
+        *,
+        settle: timedelta,
+        by_queue: bool = False,
+        label: str | None = None,
+        remote_shuffle: Collection[str] = (),
     ) -> None:
         self._client = client
         self._by_queue = by_queue
         self._label = label
         self._clock = clock
         self._settling = Settling(clock, settle)
-        self._work = WorkDone(client)
+        self._work = WorkDone(client, remote_shuffle=remote_shuffle)
         self._minimum: Resources | None = None
         self._minimum_of: datetime | None = None
 
@@ -63,19 +70,19 @@ class YarnCluster:
             info = self._client.cluster_info()
             is_settling = self._settling.is_settling(info) or info.started_at != before.started_at
         running = [app for app in apps if app.state is AppState.RUNNING]
-        done = self._work.look(self._clock.now(), running, self._elastic(nodes))
+        work = self._work.look(self._clock.now(), running, self._elastic(nodes), is_sure=not is_settling)
         am_nodes = {app.am_node_id for app in running}
         return YarnFacts(
             started_at=info.started_at,
             minimum=self._minimum,
-            nodes=tuple(
-                _node(report, has_am=report.node_id in am_nodes, done=done.get(report.node_id, 0)) for report in nodes
-            ),
+            nodes=tuple(_node(report, has_am=report.node_id in am_nodes, work=work) for report in nodes),
             waiting=waiting_containers(apps, queues),
             ams_waiting=sum(_asked(app) for app in apps if app.state is not AppState.RUNNING),
             labels=labels,
             label_by_host=label_by_host,
             elastic_use_by_queue={} if queues is None or self._label is None else queues.use_of(self._label),
+            ended=work.ended,
+            apps=frozenset(app.app_id for app in running),
             is_settling=is_settling,
         )
 
@@ -113,7 +120,7 @@ def waiting_containers(apps: tuple[AppReport, ...], queues: QueueTree | None = N
     for app in apps:
         if app.state is not AppState.RUNNING:
             continue
-        queue = "" if queues is None else queues.path(app.queue)
+        queue = app.queue if queues is None else queues.path(app.queue)
         for request in app.resource_requests:
             if request.num_containers > 0 and not request.custom_resources:
                 size = request.capability
@@ -128,7 +135,7 @@ def _asked(app: AppReport) -> int:
     return sum(request.num_containers for request in app.resource_requests)
 
 
-def _node(report: NodeReport, *, has_am: bool, done: int) -> YarnNode:
+def _node(report: NodeReport, *, has_am: bool, work: WorkSeen) -> YarnNode:
     return YarnNode(
         node_id=report.node_id,
         state=YarnNodeState(report.state.value),
@@ -140,7 +147,8 @@ def _node(report: NodeReport, *, has_am: bool, done: int) -> YarnNode:
         has_custom_resources=bool(report.custom_resources),
         is_settled=report.is_settled,
         health_at=report.health_checked_at,
-        work_vcore_s=done if report.containers > 0 else 0,
+        tasks=work.tasks.get(report.node_id, ()) if report.containers > 0 else (),
+        held_vcore_s=work.held_vcore_s.get(report.node_id, 0),
     )
 
 

@@ -21,7 +21,7 @@ from bridge.controller import record
 from bridge.controller.plain import plain
 from bridge.controller.record import Planned
 from bridge.core.load import SignalState
-from bridge.core.reasons import Gap, Limit
+from bridge.core.reasons import Gap, Limit, Verdict
 
 _AMOUNTS = ({"cpu_millicores", "memory_mib"}, {"vcores", "memory_mib"})
 
@@ -135,6 +135,8 @@ def _facts(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "used", "", used
     if entry["paused_until"] is not None:
         yield "paused", "yellow", f"until {words.moment(entry['paused_until'])}"
+    for told in entry["gives_back"]:
+        yield "gives back", "yellow" if Verdict(told["verdict"]).is_bad else "", words.statement(told)
     for node in entry["overdue"]:
         late = f"{node['id']} on {node['lender']} was due back by {words.moment(node['deadline'])}, is {node['state']}"
         yield "overdue", "red", late

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.core.load import SignalReason
-from bridge.core.reasons import CheckFailure, Gap, LenderRefusal, Limit, Reason
+from bridge.core.reasons import CheckFailure, Gap, LenderRefusal, Limit, Reason, Verdict
 
 REASONS: dict[Reason, str] = {
     Reason.WORK_IS_WAITING: "containers wait that it could run",
@@ -105,6 +105,15 @@ FAILURES: dict[CheckFailure, str] = {
 }
 
 
+VERDICTS: dict[Verdict, str] = {
+    Verdict.BY_ITSELF: "the deadline holds",
+    Verdict.BY_PREEMPTION: "the deadline holds",
+    Verdict.BY_DELETION: "the deadline holds, but the ResourceManager can't be told: pods are deleted with what runs",
+    Verdict.EXTENDED: "the deadline is extended to {ready}, so that work may end",
+    Verdict.LATE: "the deadline is missed; back by {ready} at the earliest",
+    Verdict.UNKNOWN: "nobody can say whether the deadline holds: Kubernetes can't be read",
+}
+
 REMEDIES: dict[tuple[str, Gap], str] = {
     ("kubernetes", Gap.UNREACHABLE): "see that the API server runs, and that kubernetes.kubeconfig and context name it",
     ("kubernetes", Gap.FORBIDDEN): "grant it; config/rbac.yaml has all that is needed",
@@ -197,6 +206,16 @@ def act(entry: dict[str, Any]) -> str:
             return f"add node label {entry['label']}, not exclusive"
         case other:
             return f"{other} {entry['promise']} to {entry['state']}"
+
+
+def statement(entry: Mapping[str, Any]) -> str:
+    """Say what will come of a deadline."""
+    free = f"{entry['free_vcores']} of {entry['vcores']} vcores free by {moment(entry['told_at'])}"
+    tasks, apps = entry["preempted_tasks"], entry["preempted_apps"]
+    lost = f"{entry['lost_vcore_s'] / 3600:.1f} vcore hours lost"
+    price = f"{tasks} tasks of {apps} applications will be preempted, {lost}" if tasks else "no task will be preempted"
+    verdict = VERDICTS[Verdict(entry["verdict"])].format(ready=moment(entry["ready_at"]))
+    return f"back by {moment(entry['deadline'])}: {free}; {price}; {verdict}"
 
 
 def flat(values: Mapping[str, object]) -> str:

@@ -14,7 +14,8 @@ from bridge.core.load import Belief, LoadReading
 from bridge.core.reasons import Gap
 from bridge.core.room import lender_sizes, taken_ratios
 from bridge.core.signal import SignalMemory, believe
-from bridge.core.snapshot import KubeFacts, Memory, Pause, Snapshot
+from bridge.core.snapshot import KubeFacts, Memory, Pause, Promise, Snapshot, YarnFacts
+from bridge.core.tasks import NO_HISTORY, TaskHistory
 from bridge.ports import PortError
 
 T = TypeVar("T")
@@ -57,6 +58,7 @@ def observe(pool: Pool) -> Observation:
         load=load,
         signal=signal,
         forecast=_foreseen(pool, kube, load, at, gaps),
+        tasks=_learned(pool, yarn, promises, at, gaps),
         fresh_ids=tuple(pool.new_id() for _ in range(pool.policy.grow_per_tick)),
     )
     return Observation(snapshot=snapshot, gaps=gaps)
@@ -82,6 +84,17 @@ def _foreseen(
     return _read(
         "history", lambda: foresight.look(at, taken_ratios(kube, pool.policy.basis, load), lender_sizes(kube)), gaps
     )
+
+
+def _learned(
+    pool: Pool, yarn: YarnFacts | Gap, promises: tuple[Promise, ...] | Gap, at: datetime, gaps: dict[str, str]
+) -> TaskHistory:
+    """Say how long tasks take. Where that can't be read nothing is known of them, and all are taken to run on."""
+    lifetimes = pool.lifetimes
+    if lifetimes is None:
+        return NO_HISTORY
+    known = _read("task lengths", lambda: lifetimes.look(at, yarn, promises), gaps)
+    return NO_HISTORY if isinstance(known, Gap) else known
 
 
 def _remembered(pool: Pool, at: datetime) -> tuple[Memory, Pause | None, Entitlement | None]:

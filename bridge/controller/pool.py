@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bridge.controller.foresight import Foresight
+from bridge.controller.lifetimes import Lifetimes
 from bridge.core.entitlement import Entitlement
 from bridge.core.snapshot import PoolPolicy
 from bridge.core.window import WindowSpan
@@ -42,6 +43,8 @@ class Pool:
     """What online services use; None where the pool goes by requests alone."""
     foresight: Foresight | None = None
     """What is to be expected; None where the pool has no forecast."""
+    lifetimes: Lifetimes | None = None
+    """How long tasks take; None where nothing is kept of that."""
     entitled: Callable[[], Entitlement | None] = lambda: None
     """YARN's part of what both systems share, from the journal; None where tenants don't matter."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bridge.controller.act import Outcome
@@ -23,6 +24,7 @@ from bridge.core.offer import Bound, Offer
 from bridge.core.reasons import Gap
 from bridge.core.resources import NO_ROOM, NOTHING
 from bridge.core.snapshot import ElasticPod, Snapshot
+from bridge.core.statement import Statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,10 @@ def sections(planned: Planned, outcomes: tuple[Outcome, ...]) -> Mapping[str, An
             "lenders": lambda: lenders(planned.snapshot, decision),
             "windows": lambda: [plain(span) for span in planned.snapshot.windows],
             "load": lambda: load(decision),
-            "running": lambda: [running(entry) for entry in decision.nodes if isinstance(entry.pod, ElasticPod)],
+            "running": lambda: [
+                running(entry, planned.snapshot.at) for entry in decision.nodes if isinstance(entry.pod, ElasticPod)
+            ],
+            "statements": lambda: [plain(entry) for entry in decision.statements],
             "decided": lambda: decided(decision, planned.snapshot),
             "nodes": lambda: [node(entry) for entry in decision.nodes],
             "overdue": lambda: [
@@ -142,6 +147,21 @@ def decided(decision: Decision, snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
+def statement(entry: Statement) -> str:
+    """Say in fields what will come of a deadline."""
+    fields = {
+        "deadline": plain(entry.deadline),
+        "verdict": entry.verdict,
+        "ready_at": plain(entry.ready_at) or "unknown",
+        "free_vcores": f"{entry.free_vcores}/{entry.vcores}",
+        "free_by": plain(entry.told_at),
+        "preempted_tasks": entry.preempted_tasks,
+        "preempted_apps": entry.preempted_apps,
+        "lost_vcore_s": entry.lost_vcore_s,
+    }
+    return " ".join(f"{key}={value}" for key, value in fields.items())
+
+
 def size(decision: Decision, snapshot: Snapshot) -> dict[str, Any]:
     """Describe the size with what damps the way to it."""
     policy, found = snapshot.policy, decision.size
@@ -204,7 +224,7 @@ def node(entry: ElasticNode) -> dict[str, Any]:
     }
 
 
-def running(entry: ElasticNode) -> dict[str, Any]:
+def running(entry: ElasticNode, at: datetime) -> dict[str, Any]:
     """Describe what an elastic node with a pod adds to what is lent and used."""
     found, pod = entry.running, entry.promise.shape.pod
     return {
@@ -216,7 +236,8 @@ def running(entry: ElasticNode) -> dict[str, Any]:
         "used": None if found is None else plain(found.used),
         "containers": None if found is None else found.containers,
         "has_am": None if found is None else found.has_am,
-        "work_vcore_s": None if found is None else found.work_vcore_s,
+        "work_vcore_s": None if found is None else found.work_vcore_s(at),
+        "held_vcore_s": None if found is None else found.held_vcore_s,
     }
 
 

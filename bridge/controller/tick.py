@@ -12,7 +12,7 @@ from bridge.controller.act import Outcome, act
 from bridge.controller.collector import kept_out
 from bridge.controller.observe import Observation, observe
 from bridge.controller.pool import Mode, Pool
-from bridge.controller.record import Planned, advice, overdue, sections
+from bridge.controller.record import Planned, advice, overdue, sections, statement
 from bridge.core.check import check
 from bridge.core.decide import decide
 from bridge.core.load import SignalState
@@ -101,6 +101,7 @@ def _record(pool: Pool, ticked: Ticked) -> None:
     for late in overdue(planned):
         _say_missed(ticked, late)
     _say_signal(pool, ticked)
+    _say_bad(pool, ticked)
     # What could not be read isn't written over.
     memory = None if isinstance(planned.snapshot.promises, Gap) else planned.decision.memory
     try:
@@ -131,6 +132,26 @@ def _say_signal(pool: Pool, ticked: Ticked) -> None:
         pool.kube.tell("TidebridgeSignalChanged", f"the load signal is {load.state}: {load.reason}")
     except PortError as error:
         log.warning("tell.failed tick_id=%s pool=%s error=%r", ticked.id, pool.name, str(error))
+
+
+def _say_bad(pool: Pool, ticked: Ticked) -> None:
+    """Leave a line in the log, and an Event, when a deadline is first expected not to hold, and when it is again."""
+    snapshot, decision = ticked.planned.snapshot, ticked.planned.decision
+    if isinstance(snapshot.promises, Gap):
+        return
+    before, now = snapshot.memory.announced, decision.memory.announced
+    told = {entry.deadline: entry for entry in decision.statements}
+    changed = [at for at in sorted({*before, *now}) if before.get(at) is not now.get(at) and at in told]
+    for at in changed:
+        words = statement(told[at])
+        level = logging.WARNING if at in now else logging.INFO
+        log.log(level, "deadline.stated tick_id=%s pool=%s %s", ticked.id, pool.name, words)
+        if pool.mode is Mode.OBSERVE:
+            continue
+        try:
+            pool.kube.tell("TidebridgeDeadline", words)
+        except PortError as error:
+            log.warning("tell.failed tick_id=%s pool=%s error=%r", ticked.id, pool.name, str(error))
 
 
 def _say_missed(ticked: Ticked, late: ElasticNode) -> None:

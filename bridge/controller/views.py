@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from bridge.controller.formulas import DEMAND, LENT
+from bridge.controller.formulas import DEMAND, LENT, STATEMENT
 from bridge.controller.plain import plain
 from bridge.controller.question import chain
 from bridge.core.snapshot import Memory
 from bridge.ports import TickRecord
 
-TOPICS = ("window", "offer", "load", "demand", "size", "lent", "plan", "lender NAME", "node ID")
+TOPICS = ("window", "offer", "load", "demand", "size", "lent", "give-back", "plan", "lender NAME", "node ID")
 EXPLAINED_BY = {
     "window": "window",
     "offered_nodes": "offer",
@@ -30,6 +30,7 @@ EXPLAINED_BY = {
     "used": "lent",
     "containers": "lent",
     "nodes_by_state": "lent",
+    "gives_back": "give-back",
     "nodes": "node ID",
     "overdue": "node ID",
     "failed": "plan",
@@ -74,6 +75,7 @@ def status(record: TickRecord | None, memory: Memory, pool: str, at: datetime) -
         "used": load["used"] if is_use_seen else None,
         "containers": load["containers"] if is_use_seen else None,
         "nodes_by_state": load["nodes_by_state"],
+        "gives_back": sections.get("statements", []),
         "nodes": sections["nodes"],
         "overdue": sections.get("overdue", []),
         "failed": [entry for entry in sections["done"] if entry["error"] is not None],
@@ -118,6 +120,14 @@ def explain(record: TickRecord, topic: str, name: str | None) -> dict[str, Any]:
             found = {**sections["load"], "formula": LENT, "nodes": sections.get("running", [])}
         case "size":
             found = {"size": decided["size"], "offer": decided["offer"], "demand": decided["demand"]}
+        case "give-back":
+            found = {
+                "gives_back": sections.get("statements", []),
+                "formula": STATEMENT,
+                "window": decided["window"],
+                "returns": decided["returns"],
+                "nodes": sections.get("running", []),
+            }
         case "plan":
             found = {"plan": sections["plan"], "refused": sections["refused"], "done": sections["done"]}
         case "lender":

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bridge.core.allowed import allowed
 from bridge.core.demand import Demand, demand
 from bridge.core.drain import Return, returns, surplus
+from bridge.core.extend import extended
+from bridge.core.lead import lead_for
 from bridge.core.nodes import ElasticNode, elastic_nodes
 from bridge.core.offer import Offer, offer
+from bridge.core.outlook import Outlook
 from bridge.core.reasons import Gap
 from bridge.core.remember import remember
 from bridge.core.size import Size, size
 from bridge.core.snapshot import Memory, Snapshot
+from bridge.core.statement import Statement, statements
+from bridge.core.turns import Turns
 from bridge.core.window import Allowance
 
 
@@ -29,19 +36,27 @@ class Decision:
     """Promises to give room back by a time."""
     cordons: tuple[str, ...]
     """Ids of nodes that nobody needs; closed without a promise."""
+    lead: timedelta
+    """How long before their deadlines nodes are closed."""
+    statements: tuple[Statement, ...]
+    """What will come of each deadline, nearest first."""
     memory: Memory
     """What the next tick must know."""
 
 
 def decide(snapshot: Snapshot) -> Decision:
     """Decide from a snapshot alone: the same snapshot gives the same decision."""
-    nodes = elastic_nodes(snapshot)
+    nodes, outlook = elastic_nodes(snapshot), Outlook.of(snapshot)
+    turns = Turns(snapshot.policy, outlook)
     allows, gates = allowed(snapshot)
+    lead = lead_for(snapshot.policy, allows.lead or snapshot.policy.notice, nodes, outlook)
+    allows = allows.with_lead(lead)
     offered = offer(snapshot, allows)
-    leaving = returns(snapshot, nodes, allows, offered)
+    leaving = extended(snapshot, returns(snapshot, nodes, allows, offered, turns, lead), nodes, outlook)
     gone = {entry.node_id for entry in leaving}
     staying = tuple(node for node in nodes if node.id not in gone)
-    wanted = demand(snapshot, staying)
+    told = statements(snapshot, nodes, leaving, lead, outlook)
+    wanted = demand(snapshot, staying, _too_long(snapshot, allows, outlook))
     sized = size(snapshot, staying, offered, wanted)
     return Decision(
         allowance=allows,
@@ -50,6 +65,16 @@ def decide(snapshot: Snapshot) -> Decision:
         demand=wanted,
         size=sized,
         returns=leaving,
-        cordons=surplus(staying, sized),
-        memory=remember(snapshot, nodes, sized, gates),
+        cordons=surplus(staying, sized, turns, snapshot.at),
+        lead=lead,
+        statements=told,
+        memory=remember(snapshot, nodes, sized, gates, told),
     )
+
+
+def _too_long(snapshot: Snapshot, allows: Allowance, outlook: Outlook) -> Callable[[str], bool]:
+    """Say of a queue whether half of its tasks or more would still run when a new node would have to go."""
+    if allows.closes_at is None:
+        return lambda _queue: False
+    left_s = (allows.closes_at - snapshot.policy.tail - snapshot.at).total_seconds()
+    return lambda queue: outlook.is_known(queue) and outlook.table(queue).runs_longer(max(0.0, left_s)) > 0.5

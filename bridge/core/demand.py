@@ -8,6 +8,7 @@ while they don't bind on the elastic partition.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bridge.core.entitlement import entitled
@@ -36,15 +37,20 @@ class Demand:
     served_by_idle: int
     waiting_unentitled: int = 0
     """Containers that a node could serve, but that are beyond their tenants' parts."""
+    waiting_too_long: int = 0
+    """Containers that a node could serve, but that would more likely than not run on when it has to go."""
 
 
-def demand(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> Demand | Gap:
-    """Compute the demand, or say why it isn't known."""
+def demand(
+    snapshot: Snapshot, nodes: tuple[ElasticNode, ...], is_too_long: Callable[[str], bool] = lambda _queue: False
+) -> Demand | Gap:
+    """Compute the demand, or say why it isn't known. *is_too_long* says of which queues' work nothing is taken on."""
     if isinstance(snapshot.yarn, Gap):
         return snapshot.yarn
     policy, yarn = snapshot.policy, snapshot.yarn
     servable = [entry for entry in yarn.waiting if could_serve(policy, entry)]
-    standing = _standing(servable, snapshot.memory.waiting)
+    in_time = [entry for entry in servable if not is_too_long(entry.queue)]
+    standing = _standing(in_time, snapshot.memory.waiting)
     all_standing = sum(entry.count for entry in standing)
     if snapshot.entitlement is not None:
         standing = entitled(standing, snapshot.entitlement, policy.shape, yarn.elastic_use_by_queue)
@@ -65,6 +71,7 @@ def demand(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> Demand | Gap:
         + yarn.ams_waiting,
         served_by_idle=waiting - sum(entry.count for entry in left),
         waiting_unentitled=all_standing - waiting,
+        waiting_too_long=sum(entry.count for entry in servable) - sum(entry.count for entry in in_time),
     )
 
 

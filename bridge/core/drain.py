@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeGuard
 
 from bridge.core.lifecycle import State
@@ -17,6 +17,7 @@ from bridge.core.reasons import Gap, Limit, Reason
 from bridge.core.resources import NO_ROOM
 from bridge.core.size import Size
 from bridge.core.snapshot import Snapshot
+from bridge.core.turns import Turns
 from bridge.core.window import Allowance
 
 RETURN_REASONS = frozenset(
@@ -40,20 +41,33 @@ class Return:
     node_id: str
     deadline: datetime
     reason: Reason
+    extended_until: datetime | None = None
+    """Until when work may go on after the deadline, where it is missed on purpose."""
+
+    @property
+    def ends_at(self) -> datetime:
+        """Say by when the room is free at the latest."""
+        return self.extended_until or self.deadline
 
 
 def returns(
-    snapshot: Snapshot, nodes: tuple[ElasticNode, ...], allowed: Allowance, offer: Offer | Gap
+    snapshot: Snapshot,
+    nodes: tuple[ElasticNode, ...],
+    allowed: Allowance,
+    offer: Offer | Gap,
+    turns: Turns,
+    lead: timedelta,
 ) -> tuple[Return, ...]:
     """Choose what must go back. Without a view of the lenders only time calls anything back.
 
-    A promise that was given may come forward, when something nearer needs the room, but never moves back.
+    A promise that was given may come forward, when something nearer needs the room, but never moves back. *lead*: how
+    long before their own deadlines nodes are closed.
     """
     found = {node.id: _kept(node) for node in nodes if node.promise.deadline is not None and _is_promised(node)}
-    _take_over(found, _due(snapshot, nodes))
-    _take_over(found, _lenders(snapshot, nodes, offer, found))
-    _take_over(found, _window(snapshot, nodes, allowed, offer, found))
-    _take_over(found, _ahead(nodes, offer, found))
+    _take_over(found, _due(snapshot, nodes, lead))
+    _take_over(found, _lenders(snapshot, nodes, offer, found, turns))
+    _take_over(found, _window(snapshot, nodes, allowed, offer, found, turns))
+    _take_over(found, _ahead(nodes, offer, found, turns))
     deadlines = {node.id: node.promise.deadline for node in nodes}
     return tuple(_not_later(found[key], deadlines[key]) for key in sorted(found))
 
@@ -66,23 +80,12 @@ def _take_over(found: dict[str, Return], entries: list[Return]) -> None:
             found[entry.node_id] = entry
 
 
-def surplus(staying: tuple[ElasticNode, ...], size: Size) -> tuple[str, ...]:
+def surplus(staying: tuple[ElasticNode, ...], size: Size, turns: Turns, at: datetime) -> tuple[str, ...]:
     """Choose what nobody needs: idle nodes down to the size, promises without a pod first; busy ones stay open."""
     spare = max(0, size.open_nodes - size.target)
     unmade = [node for node in staying if node.state is State.REQUESTED and node.pod is None]
     idle = [node for node in staying if node.state is State.SERVING and node.is_idle]
-    return tuple(node.id for node in (*sorted(unmade, key=cost), *sorted(idle, key=cost))[:spare])
-
-
-def cost(node: ElasticNode) -> tuple[int, int, int, int, int, str]:
-    """Order nodes by what their return costs: no AM, not yet serving, least work lost, few containers; then by id.
-
-    Who has worked least is also who has most often ended by the deadline: what has run for hours will run for longer.
-    """
-    running = node.running
-    if running is None:
-        return (0, 0, 0, 0, 0, node.id)
-    return (int(running.has_am), 1, running.work_vcore_s, running.containers, running.used.memory_mib, node.id)
+    return tuple(node.id for node in (*turns.order(unmade, at, ()), *turns.order(idle, at, ()))[:spare])
 
 
 def _is_promised(node: ElasticNode) -> bool:
@@ -103,12 +106,12 @@ def _not_later(entry: Return, deadline: datetime | None) -> Return:
     return entry if deadline is None or entry.deadline <= deadline else replace(entry, deadline=deadline)
 
 
-def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> list[Return]:
+def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], grown: timedelta) -> list[Return]:
     """What its own deadline calls back, whatever the windows say by now.
 
     Windows that never close are seen two days ahead, and a pod lives no longer than it was promised.
     """
-    lead = max([snapshot.policy.notice, *(span.lead for span in snapshot.windows)])
+    lead = max([snapshot.policy.notice, grown, *(span.lead for span in snapshot.windows)])
     return [
         Return(node_id=node.id, deadline=node.promise.deadline, reason=Reason.WINDOW_ENDS)
         for node in nodes
@@ -124,18 +127,19 @@ def _window(
     allowed: Allowance,
     offer: Offer | Gap,
     returns: dict[str, Return],
+    turns: Turns,
 ) -> list[Return]:
     """What the window calls back: everything where none is open, what is above the next limit from ``lead`` on."""
     soon = snapshot.at + snapshot.policy.reclaimed_within
     if not allowed.is_open:
-        return _called(_holding(nodes, returns, soon), soon, Reason.WINDOW_CLOSED)
+        return _called(_holding(nodes, returns, soon, turns), soon, Reason.WINDOW_CLOSED)
     ends = allowed.back_by if allowed.is_ending(snapshot.at) else None
     soon = soon if ends is None else min(soon, ends)
-    now = [] if isinstance(offer, Gap) else _above(_known(_holding(nodes, returns, soon), offer), offer.nodes)
+    now = [] if isinstance(offer, Gap) else _above(_known(_holding(nodes, returns, soon, turns), offer), offer.nodes)
     found = [] if isinstance(offer, Gap) else _called(now, soon, _why_now(offer))
     if ends is not None:
         leaving = {node.id for node in now}
-        holding = [node for node in _holding(nodes, returns, ends) if node.id not in leaving]
+        holding = [node for node in _holding(nodes, returns, ends, turns) if node.id not in leaving]
         found += _called(_above_next(holding, allowed, offer), ends, Reason.WINDOW_ENDS)
     return found
 
@@ -163,12 +167,14 @@ def _why_now(offer: Offer) -> Reason:
     return Reason.SIGNAL_IS_LOST if tightest.limit is Limit.SIGNAL_SHRINKING else Reason.KUBERNETES_NEEDS_ROOM
 
 
-def _ahead(nodes: tuple[ElasticNode, ...], offer: Offer | Gap, returns: dict[str, Return]) -> list[Return]:
+def _ahead(
+    nodes: tuple[ElasticNode, ...], offer: Offer | Gap, returns: dict[str, Return], turns: Turns
+) -> list[Return]:
     """What goes back ahead of a peak that the forecast doesn't exclude, in time for most tasks to end by themselves."""
     if isinstance(offer, Gap):
         return []
     by_lender: dict[str, list[ElasticNode]] = defaultdict(list)
-    for node in _holding(nodes, returns, offer.staying_by):
+    for node in _holding(nodes, returns, offer.staying_by, turns):
         if _is_known(offer.by_lender.get(node.promise.lender)):
             by_lender[node.promise.lender].append(node)
     leaving = [
@@ -177,20 +183,21 @@ def _ahead(nodes: tuple[ElasticNode, ...], offer: Offer | Gap, returns: dict[str
         for node in holding[: max(0, len(holding) - offer.by_lender[lender].staying_nodes)]
     ]
     gone = {node.id for node in leaving}
-    rest = _in_turn([node for holding in by_lender.values() for node in holding if node.id not in gone], returns)
+    staying = [node for holding in by_lender.values() for node in holding if node.id not in gone]
+    rest = turns.order(staying, offer.staying_by, returns)
     leaving += rest[: max(0, len(rest) - offer.staying)]
     return _called(leaving, offer.staying_by, Reason.LOAD_WILL_RISE)
 
 
 def _lenders(
-    snapshot: Snapshot, nodes: tuple[ElasticNode, ...], offer: Offer | Gap, returns: dict[str, Return]
+    snapshot: Snapshot, nodes: tuple[ElasticNode, ...], offer: Offer | Gap, returns: dict[str, Return], turns: Turns
 ) -> list[Return]:
     """What single lenders need back: all of a cordoned one, else no more than what is missing."""
     if isinstance(offer, Gap):
         return []
     soon = snapshot.at + snapshot.policy.reclaimed_within
     by_lender: dict[str, list[ElasticNode]] = defaultdict(list)
-    for node in _holding(nodes, returns, soon):
+    for node in _holding(nodes, returns, soon, turns):
         by_lender[node.promise.lender].append(node)
     found = []
     for lender, holding in by_lender.items():
@@ -221,23 +228,16 @@ def _over(holding: list[ElasticNode], entry: LenderOffer) -> list[ElasticNode]:
     return leaving
 
 
-def _holding(nodes: tuple[ElasticNode, ...], returns: dict[str, Return], by: datetime) -> list[ElasticNode]:
-    """List nodes that still hold room at *by*: idle ones first, then those on their way back later, then by cost."""
+def _holding(
+    nodes: tuple[ElasticNode, ...], returns: dict[str, Return], by: datetime, turns: Turns
+) -> list[ElasticNode]:
+    """List nodes that still hold room at *by*, in the order in which they would go."""
     holding = [
         node
         for node in nodes
         if node.state not in {State.GONE, State.DELETING} and (node.id not in returns or returns[node.id].deadline > by)
     ]
-    return _in_turn(holding, returns)
-
-
-def _in_turn(holding: list[ElasticNode], returns: dict[str, Return]) -> list[ElasticNode]:
-    """Order nodes by who goes first."""
-    return sorted(holding, key=lambda node: (_is_busy(node), node.id not in returns, cost(node)))
-
-
-def _is_busy(node: ElasticNode) -> bool:
-    return node.running is not None and node.running.containers > 0
+    return turns.order(holding, by, returns)
 
 
 def _called(nodes: list[ElasticNode], by: datetime, reason: Reason) -> list[Return]:

@@ -9,16 +9,18 @@ from datetime import datetime, timedelta
 
 from bridge.core.actions import CreatePod, Step
 from bridge.core.decide import Decision
-from bridge.core.drain import Return, cost
+from bridge.core.drain import Return
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
+from bridge.core.outlook import Outlook
 from bridge.core.reasons import Gap, Reason
 from bridge.core.remember import lenders_left_alone
 from bridge.core.resources import NO_ROOM, Room
 from bridge.core.snapshot import Promise, Snapshot
+from bridge.core.turns import Turns
 
 
-def reopened(decision: Decision, returns: dict[str, Return]) -> frozenset[str]:
+def reopened(snapshot: Snapshot, decision: Decision, returns: dict[str, Return]) -> frozenset[str]:
     """Choose closed nodes to open again: recommission before create."""
     missing = max(0, decision.size.target - decision.size.open_nodes)
     if isinstance(decision.offer, Gap) or missing == 0:
@@ -37,7 +39,9 @@ def reopened(decision: Decision, returns: dict[str, Return]) -> frozenset[str]:
         and node.running is not None
         and node.promise.lender in lending
     ]
-    return frozenset(node.id for node in sorted(closed, key=cost, reverse=True)[:missing])
+    turns = Turns(snapshot.policy, Outlook.of(snapshot))
+    dearest = turns.order(closed, snapshot.at, ())[::-1]
+    return frozenset(node.id for node in dearest[:missing])
 
 
 def new_nodes(snapshot: Snapshot, decision: Decision, reopened_nodes: int) -> Iterator[Step]:

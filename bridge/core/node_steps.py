@@ -49,17 +49,18 @@ def next_step(snapshot: Snapshot, node: ElasticNode, due: Return | None, cordon:
 def _give_back(snapshot: Snapshot, node: ElasticNode, due: Return) -> Step:
     """Take a node one step nearer to being free by its deadline."""
     policy, at = snapshot.policy, snapshot.at
-    if node.promise.deadline != due.deadline:
-        node = replace(node, promise=replace(node.promise, deadline=due.deadline))
+    if node.promise.deadline != due.deadline or node.promise.extended_until != due.extended_until:
+        told = replace(node.promise, deadline=due.deadline, extended_until=due.extended_until)
+        node = replace(node, promise=told)
     if node.state is State.REQUESTED and node.pod is None:
         return _move(snapshot, node, State.GONE, due.reason)
     if node.state in GROWING and _is_settled(snapshot):
         return _delete(snapshot, node, due.reason)
-    if at >= due.deadline - policy.pod_tail:
+    if at >= due.ends_at - policy.pod_tail:
         return _delete(snapshot, node, Reason.DEADLINE_NEAR)
     if node.running is None:
         return _stay(node) if node.state is not State.SERVING else _move(snapshot, node, State.DRAINING, due.reason)
-    if node.state is State.FORCED or at >= due.deadline - policy.tail:
+    if node.state is State.FORCED or at >= due.ends_at - policy.tail:
         return _force(snapshot, node, node.running, due.reason)
     if node.state is State.EMPTY:
         return _finish(snapshot, node, State.DRAINING, due.reason)

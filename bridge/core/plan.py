@@ -24,7 +24,7 @@ def plan(snapshot: Snapshot, decision: Decision) -> Plan:
     A journal that couldn't be read isn't written over: what pods say of a promise is less than what it holds.
     """
     returns = {entry.node_id: entry for entry in decision.returns}
-    cordons, opened = frozenset(decision.cordons), reopened(decision, returns)
+    cordons, opened = frozenset(decision.cordons), reopened(snapshot, decision, returns)
     steps: list[Step] = []
     for node in decision.nodes:
         steps += _steps(snapshot, node, returns.get(node.id), node.id in cordons, node.id in opened)

@@ -101,3 +101,25 @@ class CheckFailure(StrEnum):
     CUSTOM_RESOURCES = "custom_resources"
     SHAPE_BELOW_MINIMUM = "shape_below_minimum"
     KILLS_BEFORE_TIME = "kills_before_time"
+
+
+class Verdict(StrEnum):
+    """Whether a deadline holds, and how."""
+
+    BY_ITSELF = "by_itself"
+    """All is expected to have ended before containers would be preempted."""
+    BY_PREEMPTION = "by_preemption"
+    """It holds, and what still runs is preempted."""
+    BY_DELETION = "by_deletion"
+    """It holds, but the ResourceManager can't be told: pods are deleted with what runs in them."""
+    EXTENDED = "extended"
+    """It is missed on purpose, by as much as the window allows, so that work may end."""
+    LATE = "late"
+    """It will be, or has been, missed."""
+    UNKNOWN = "unknown"
+    """Kubernetes can't be read or asked: nobody can say."""
+
+    @property
+    def is_bad(self) -> bool:
+        """Say whether somebody has to know."""
+        return self in {Verdict.EXTENDED, Verdict.LATE, Verdict.UNKNOWN}

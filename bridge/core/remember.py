@@ -8,13 +8,20 @@ from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
 from bridge.core.size import Size
 from bridge.core.snapshot import LeftAlone, Memory, Snapshot
+from bridge.core.statement import Statement
 from bridge.core.window_load import LoadGates
 
 FAILED_COOL_DOWNS = 5
 """How many of the pool's cool-downs a lender is left alone on which a pod never served."""
 
 
-def remember(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], size: Size, gates: LoadGates) -> Memory:
+def remember(
+    snapshot: Snapshot,
+    nodes: tuple[ElasticNode, ...],
+    size: Size,
+    gates: LoadGates,
+    told: tuple[Statement, ...],
+) -> Memory:
     """Say what the next tick must know of this one."""
     failed_start = any(_has_just_failed(node) for node in nodes)
     return Memory(
@@ -24,6 +31,7 @@ def remember(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], size: Size, gat
         left_alone=_left_alone(snapshot, nodes),
         signal=snapshot.signal,
         gates=gates,
+        announced={entry.deadline: entry.verdict for entry in told if entry.verdict.is_bad},
         held_when_lost=_held_when_lost(snapshot, nodes),
         obeyed_version=0 if snapshot.entitlement is None else snapshot.entitlement.version,
     )

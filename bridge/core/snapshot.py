@@ -14,9 +14,10 @@ from bridge.core.entitlement import Entitlement
 from bridge.core.forecast.values import Forecast
 from bridge.core.lifecycle import State
 from bridge.core.load import Belief, SignalPolicy
-from bridge.core.reasons import Gap, LenderRefusal, Reason
+from bridge.core.reasons import Gap, LenderRefusal, Reason, Verdict
 from bridge.core.resources import NO_ROOM, Resources, Room, Shape
 from bridge.core.signal import SignalMemory
+from bridge.core.tasks import NO_HISTORY, EndedTask, Task, TaskHistory
 from bridge.core.waiting import WaitingContainers
 from bridge.core.window import WindowSpan
 from bridge.core.window_load import LoadGates
@@ -69,6 +70,14 @@ class PoolPolicy:
     kill_time: timedelta = timedelta(seconds=5)
     """How long the ResourceManager takes, after the timeout, until the last container is gone."""
     safety: timedelta = timedelta(seconds=5)
+    app_loss_ratio: float = 0.5
+    """Which part of its tasks an application may lose before others lose theirs."""
+    tolerated_loss_ratio: float = 0.05
+    """Which part of busy vcores may still be busy when containers are preempted; for less, the lead grows."""
+    max_lead: timedelta = timedelta(hours=1)
+    """How far the lead may grow; a window's own lead counts where it is longer."""
+    prefers_work: bool = False
+    """Extend a deadline, as far as its window allows, for tasks that will end by then; else they are preempted."""
     tick: timedelta = timedelta(seconds=10)
 
     @property
@@ -192,13 +201,19 @@ class YarnNode:
     """Its amounts add up; for a moment after an RM restart they don't, and its containers aren't counted yet."""
     health_at: datetime | None = None
     """When it last reported its health; older than the pod means a ghost on a used address."""
-    work_vcore_s: int = 0
-    """What its containers have worked so far, in vcore seconds, as far as that is known: lost with the node."""
+    tasks: tuple[Task, ...] = ()
+    """What runs on it, as far as that is known; its ApplicationMasters aren't among them."""
+    held_vcore_s: int = 0
+    """What tasks worked that have ended, and whose output on the node unfinished applications still need."""
 
     @property
     def host(self) -> str:
         """The host part of the node id."""
         return self.node_id.rpartition(":")[0]
+
+    def work_vcore_s(self, at: datetime) -> int:
+        """Say what would be lost with it now, in vcore seconds, as far as that is known."""
+        return self.held_vcore_s + sum(task.vcores * int(task.age(at).total_seconds()) for task in self.tasks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +234,10 @@ class YarnFacts:
     """Hosts that are mapped to a label, registered or not."""
     elastic_use_by_queue: Mapping[str, Resources] = field(default_factory=dict)
     """What leaf queues use of the elastic partition, by full path; empty where nobody divides by queues."""
+    ended: tuple[EndedTask, ...] = ()
+    """Tasks that were there at an earlier look."""
+    apps: frozenset[str] = frozenset()
+    """Applications that run."""
     is_settling: bool = False
     """The ResourceManager started a moment ago: its lists may be half full, so what is missing isn't gone."""
 
@@ -244,6 +263,8 @@ class Promise:
     """It has been seen serving."""
     told_rm_started_at: datetime | None = None
     """When the ResourceManager started that was told the forced step: another one doesn't know of it."""
+    extended_until: datetime | None = None
+    """Until when work on it may go on beyond its deadline, where the pool prefers work and the window allows that."""
     label_host: str | None = None
     """The address that was mapped to the pool's label for it, until it is unmapped."""
 
@@ -281,6 +302,8 @@ class Memory:
     """Which windows the load keeps closed."""
     held_when_lost: int | None = None
     """How many elastic nodes there were when the load signal was last trusted; None while it is."""
+    announced: Mapping[datetime, Verdict] = field(default_factory=dict)
+    """Deadlines of which it was said that they won't hold, and what was said."""
     obeyed_version: int = 0
     """The version of the entitlement that the last tick acted by."""
 
@@ -313,5 +336,7 @@ class Snapshot:
     """What the next tick must know of the signal's samples."""
     forecast: Forecast | Gap | None = None
     """Upper bounds for what is to come; None where the pool has no forecast, a gap where its history can't be read."""
+    tasks: TaskHistory = NO_HISTORY
+    """How long tasks took that have ended."""
     fresh_ids: tuple[str, ...] = ()
     """Ids that new promises may take, in this order."""

@@ -17,7 +17,7 @@ class WaitingContainers:
     """The node label expression of the request; "" where it names none."""
     count: int
     queue: str = ""
-    """The leaf queue's full path; "" where nobody divides by queues."""
+    """The leaf queue: its full path where tenants divide by queues, else as the ResourceManager calls it."""
 
     @property
     def size(self) -> Resources:

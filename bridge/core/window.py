@@ -6,7 +6,7 @@ Which instants a cron expression means is computed elsewhere (``bridge.adapters.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bridge.core.resources import Room
@@ -98,6 +98,15 @@ class Allowance:
     def is_open(self) -> bool:
         """Say whether anything may be lent now."""
         return self.max_ratio > 0
+
+    @property
+    def lead(self) -> timedelta | None:
+        """How long before ``back_by`` what must go is closed; None where nothing is lent."""
+        return None if self.back_by is None or self.lead_from is None else self.back_by - self.lead_from
+
+    def with_lead(self, lead: timedelta) -> Allowance:
+        """Close what must go so long before ``back_by``."""
+        return self if self.back_by is None else replace(self, lead_from=self.back_by - lead)
 
     def is_ending(self, at: datetime) -> bool:
         """Say whether *at* lies within ``lead`` of the time by which something must be back."""

@@ -12,6 +12,7 @@ from bridge.ports.errors import (
 )
 from bridge.ports.journal import Booked, Journal, ShareJournal, TickRecord
 from bridge.ports.load import LoadHistory, LoadSignal
+from bridge.ports.tasks import TaskLengths
 from bridge.ports.tenants import Enforcer, Namespaces, Queues
 from bridge.ports.world import Clock, Kube, Yarn
 
@@ -33,6 +34,7 @@ __all__ = [
     "ShareJournal",
     "Stale",
     "Superseded",
+    "TaskLengths",
     "TickRecord",
     "Unavailable",
     "Yarn",

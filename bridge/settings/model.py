@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from bridge import packaged
+from bridge.settings.giving_back import GivingBack
 from bridge.settings.kinds import (
     YEAR_S,
     Count,
@@ -103,6 +104,9 @@ class Cluster(Section):
     """Seconds after a ResourceManager's start or failover in which its lists may be half full, so that a node it
     doesn't show isn't taken for lost. NodeManagers retry every 30 s by default
     (yarn.resourcemanager.connect.retry-interval.ms); lower both together."""
+    remote_shuffle_queues: tuple[Text, ...] = ()
+    """Queues whose shuffle is kept by a remote shuffle service, so that a node holds no output of theirs: named as the
+    ResourceManager does (root.etl; etl before 3.4). None by default: output on a node counts as work."""
 
 
 class Yarn(Section):
@@ -226,6 +230,8 @@ class Pool(Section):
     """The pods' PriorityClass: below -10 and never preempting. config/priorityclass.yaml makes the default one."""
     limits: Limits = Field(default_factory=dict, validate_default=True)
     """How far and how fast it goes."""
+    giving_back: GivingBack = GivingBack()
+    """What counts more when room must go back, and how early that begins."""
 
     @field_validator("cluster")
     @classmethod

@@ -48,6 +48,10 @@ def policy_of(name: str, pool: Pool, *, tick_s: float, shape: Shape) -> PoolPoli
         reclaim_within=timedelta(seconds=limits.reclaim_s),
         overcommit_timeout=timedelta(seconds=limits.overcommit_timeout_s),
         grace=timedelta(seconds=limits.grace_s),
+        app_loss_ratio=pool.giving_back.app_loss_ratio,
+        tolerated_loss_ratio=pool.giving_back.tolerated_loss_ratio,
+        max_lead=pool.giving_back.max_lead,
+        prefers_work=pool.giving_back.prefer == "work",
         tick=timedelta(seconds=tick_s),
     )
 

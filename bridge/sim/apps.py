@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bridge.core.resources import NOTHING, Resources
+from bridge.core.tasks import Task
 from bridge.sim.load import Job, Stage
 from bridge.sim.nodes import NodeManager
 from bridge.sim.queue_tree import DEFAULT, QueueNode
@@ -40,6 +41,10 @@ class Container:
     memory_mib: int
     began: int
     is_over: bool = False
+    ended: int = 0
+    """When it was over."""
+    told: Task | None = None
+    """What ports say of it; made when it is first asked for."""
 
     @property
     def is_am(self) -> bool:

@@ -19,9 +19,10 @@ from bridge.core.snapshot import (
     YarnNode,
     YarnNodeState,
 )
+from bridge.core.tasks import EndedTask, Task
 from bridge.core.waiting import WaitingContainers
 from bridge.ports import Rejected, Unavailable
-from bridge.sim.apps import AM, AppState
+from bridge.sim.apps import AM, AppState, Container, StageRun
 from bridge.sim.errors import RmRefusal
 from bridge.sim.nodes import NodeManager
 from bridge.sim.pods import (
@@ -52,6 +53,8 @@ class SimYarn:
     def __init__(self, world: SimWorld, *, settling: timedelta = timedelta(seconds=15)) -> None:
         self._world = world
         self._settling = settling
+        self._seen: list[Container] = []
+        """What ran on elastic nodes at the last look."""
 
     def observe(self) -> YarnFacts:
         """Read the nodes that aren't gone, what waits, and labels."""
@@ -59,6 +62,7 @@ class SimYarn:
         with self._call("yarn.observe"):
             started_at = world.clock.at(manager.started_at)
             sizes, ams_waiting = self._waiting()
+            ended = self._ended()
             return YarnFacts(
                 started_at=started_at,
                 minimum=world.config.minimum,
@@ -67,6 +71,8 @@ class SimYarn:
                 ams_waiting=ams_waiting,
                 labels=frozenset(manager.scheduler.is_exclusive),
                 label_by_host=MappingProxyType(dict(manager.label_by_host)),
+                ended=ended,
+                apps=frozenset(app.id for app in manager.work.apps.values() if app.state is AppState.RUNNING),
                 is_settling=world.now - started_at < self._settling,
             )
 
@@ -113,7 +119,40 @@ class SimYarn:
             has_custom_resources=node.has_gpu,
             is_settled=is_settled,
             health_at=self._world.clock.at(self._world.yarn.health_second(node)),
-            work_vcore_s=_work(node, self._world.timeline.now) if is_settled and node.is_lent else 0,
+            tasks=tuple(self._tasks(node)) if is_settled and node.is_lent else (),
+        )
+
+    def _tasks(self, node: NodeManager) -> Iterator[Task]:
+        """Yield what runs on a node; an application that isn't running yet tells nothing of it."""
+        for one in node.containers.values():
+            if one.stage is not None and one.app.state is AppState.RUNNING:
+                if one.told is None:
+                    one.told = self._told(one, one.stage)
+                self._seen.append(one)
+                yield one.told
+
+    def _told(self, one: Container, run: StageRun) -> Task:
+        return Task(
+            app=one.app.id,
+            queue=one.app.queue.node.path,
+            kind=one.app.stages.index(run),
+            vcores=one.vcores,
+            began=self._world.clock.at(one.began),
+        )
+
+    def _ended(self) -> tuple[EndedTask, ...]:
+        """Say what was seen at the last look and is over."""
+        seen, self._seen = self._seen, []
+        return tuple(
+            EndedTask(
+                node_id=one.node.id,
+                app=one.told.app,
+                queue=one.told.queue,
+                kind=one.told.kind,
+                lasted=timedelta(seconds=one.ended - one.began),
+            )
+            for one in seen
+            if one.is_over and one.told is not None
         )
 
     def _waiting(self) -> tuple[tuple[WaitingContainers, ...], int]:
@@ -252,12 +291,6 @@ class SimKube:
             deleting_since=None if pod.deleting is None else clock.at(pod.deleting),
             trouble=_trouble(pod),
         )
-
-
-def _work(node: NodeManager, now: int) -> int:
-    """Sum what its containers have worked; an application that isn't running yet tells nothing of them."""
-    running = (one for one in node.containers.values() if one.app.state is AppState.RUNNING)
-    return sum(one.vcores * (now - one.began) for one in running)
 
 
 def _taken(order: PodOrder) -> Room:

@@ -143,7 +143,7 @@ class Work:
         self.scheduler.hold(node, vcores, mib)
 
     def _release(self, container: Container) -> None:
-        container.is_over = True
+        container.is_over, container.ended = True, self._timeline.now
         del container.node.containers[container.seq]
         del container.app.containers[container.seq]
         self._hold(container, -1)

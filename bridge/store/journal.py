@@ -23,8 +23,9 @@ from bridge.store.failures import SchemaMismatch, unavailable
 from bridge.store.history import SqlHistory
 from bridge.store.shares import SqlShares
 from bridge.store.tables import FactRow, MemoryRow, PauseRow, PromiseRow, TickRow
+from bridge.store.tasks import SqlTaskLengths
 
-LATEST_ONLY = frozenset({"lenders", "running", "windows"})
+LATEST_ONLY = frozenset({"lenders", "running", "statements", "windows"})
 """Sections that are kept of a pool's last tick alone: measured load moves each lender at each tick, and thousands of
 lenders would fill the disk."""
 _LATEST = "latest:"
@@ -43,6 +44,7 @@ class SqlJournal:
         self.shares = SqlShares(self._database)
         """``bridge.ports.ShareJournal`` in the same database."""
         self.load_history = SqlHistory(self._database)
+        self.task_lengths = SqlTaskLengths(self._database)
         """``bridge.ports.LoadHistory`` in the same database."""
 
     def promises(self, pool: str) -> tuple[Promise, ...]:

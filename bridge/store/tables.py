@@ -19,7 +19,7 @@ from sqlalchemy.types import DateTime, TypeDecorator
 from bridge.core.ledger import Account, Ledger, Side
 from bridge.core.ledger import Told as Number
 from bridge.core.lifecycle import State
-from bridge.core.reasons import Reason
+from bridge.core.reasons import Reason, Verdict
 from bridge.core.resources import Resources, Room, Shape
 from bridge.core.shares import PastUse
 from bridge.core.signal import SignalMemory
@@ -94,6 +94,7 @@ class PromiseRow(Base):
     node_id: Mapped[str | None]
     served: Mapped[bool]
     told_rm_started_at: Mapped[datetime | None]
+    extended_until: Mapped[datetime | None]
     label_host: Mapped[str | None]
     is_over: Mapped[bool]
 
@@ -117,6 +118,7 @@ class PromiseRow(Base):
             node_id=promise.node_id,
             served=promise.served,
             told_rm_started_at=promise.told_rm_started_at,
+            extended_until=promise.extended_until,
             label_host=promise.label_host,
             is_over=promise.is_over,
         )
@@ -140,6 +142,7 @@ class PromiseRow(Base):
             node_id=self.node_id,
             served=self.served,
             told_rm_started_at=self.told_rm_started_at,
+            extended_until=self.extended_until,
             label_host=self.label_host,
         )
 
@@ -162,6 +165,7 @@ class MemoryRow(Base):
     signal: Mapped[str | None] = mapped_column(CompressedJson)
     gates: Mapped[str | None] = mapped_column(CompressedJson)
     held_when_lost: Mapped[int | None]
+    announced: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
 
     @classmethod
     def of(cls, pool: str, memory: Memory) -> MemoryRow:
@@ -176,6 +180,7 @@ class MemoryRow(Base):
             signal=_SIGNAL.dump_json(memory.signal, exclude_defaults=True).decode(),
             gates=_GATES.dump_json(memory.gates).decode(),
             held_when_lost=memory.held_when_lost,
+            announced={at.isoformat(): verdict.value for at, verdict in memory.announced.items()},
         )
 
     def value(self) -> Memory:
@@ -192,6 +197,7 @@ class MemoryRow(Base):
             signal=SignalMemory() if self.signal is None else _SIGNAL.validate_json(self.signal),
             gates=LoadGates() if self.gates is None else _GATES.validate_json(self.gates),
             held_when_lost=self.held_when_lost,
+            announced={datetime.fromisoformat(at): Verdict(verdict) for at, verdict in (self.announced or {}).items()},
         )
 
 

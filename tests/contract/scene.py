@@ -202,6 +202,10 @@ class Scene:
             self.resize(id, SHAPE.yarn)
         return wait_until(self.world, lambda: self._with(id, containers))
 
+    def worked_s(self, node: YarnNode) -> int:
+        """Say what one's containers have worked, in vcore seconds."""
+        return node.work_vcore_s(self.world.clock.now())
+
     def closed(self, id: str) -> YarnNode:
         """Cordon one, if it isn't yet, and return it."""
         if self.node_there(id).total != MINIMUM:

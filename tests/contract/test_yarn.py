@@ -94,12 +94,12 @@ def test_work_that_waits_is_counted_by_size(scene: Scene) -> None:
 
 
 def test_what_a_nodes_containers_have_worked_grows_with_time_and_is_nothing_on_an_idle_one(scene: Scene) -> None:
-    first = scene.at_work(STEADY).work_vcore_s
-    grown = wait_until(scene.world, lambda: scene.at_work(STEADY).work_vcore_s > max(first, 4))
+    first = scene.worked_s(scene.at_work(STEADY))
+    grown = wait_until(scene.world, lambda: scene.worked_s(scene.at_work(STEADY)) > max(first, 4))
     idle = scene.node(IDLE)
     assert grown
     assert idle is not None
-    assert (idle.containers, idle.work_vcore_s) == (0, 0)
+    assert (idle.containers, idle.tasks, idle.held_vcore_s) == (0, (), 0)
 
 
 def test_the_am_is_on_a_plain_node(scene: Scene) -> None:
@@ -120,7 +120,7 @@ def test_a_cordoned_node_takes_no_work(scene: Scene) -> None:
 def test_a_cordoned_node_keeps_what_runs(scene: Scene) -> None:
     scene.at_work(STEADY)
     scene.closed(STEADY)
-    node = stays(scene.world, lambda: replace(scene.node_there(STEADY), work_vcore_s=0))
+    node = stays(scene.world, lambda: replace(scene.node_there(STEADY), tasks=()))
     assert (node.total, node.used, node.containers, node.is_settled) == (MINIMUM, TASK * 2, 2, True)
 
 

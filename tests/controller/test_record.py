@@ -22,10 +22,10 @@ from tests.core.model import think
 from tests.core.test_properties import many
 
 NAMES = [
-    *("seen", "lenders", "windows", "load", "running", "decided", "nodes", "overdue"),
+    *("seen", "lenders", "windows", "load", "running", "statements", "decided", "nodes", "overdue"),
     *("plan", "moves", "refused", "done"),
 ]
-TIMES = {"since", "deadline", "back_by"}
+TIMES = {"since", "deadline", "back_by", "told_at", "ready_at"}
 
 
 def without(names: set[str], value: Any) -> Any:

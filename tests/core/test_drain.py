@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from bridge.core.decide import decide
-from bridge.core.drain import Return, cost
+from bridge.core.drain import Return
 from bridge.core.lifecycle import State
 from bridge.core.nodes import elastic_nodes
+from bridge.core.outlook import Outlook
 from bridge.core.reasons import Gap, LenderRefusal, Reason
 from bridge.core.snapshot import Lender
+from bridge.core.turns import Turns
 from tests.build import (
     AT,
     BACK_BY,
@@ -47,7 +49,9 @@ def back(id: str, deadline: Any, reason: Reason) -> Return:
 
 def test_cheapest_work_goes_first_and_masters_last() -> None:
     nodes = elastic_nodes(make_snapshot(*ALL, COMING))
-    assert [node.id for node in sorted(nodes, key=cost)] == ["coming", "idle", "light", "heavy", "master"]
+    snapshot = make_snapshot()
+    turns = Turns(snapshot.policy, Outlook.of(snapshot))
+    assert [node.id for node in turns.order(nodes, SOON, ())] == ["coming", "idle", "light", "heavy", "master"]
 
 
 @pytest.mark.parametrize(

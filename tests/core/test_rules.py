@@ -23,6 +23,7 @@ from tests.build import (
     make_lender,
     make_policy,
     make_snapshot,
+    make_task,
     make_waiting,
     make_window,
     make_yarn_node,
@@ -144,7 +145,7 @@ def test_rule_9_nodes_without_masters_go_first() -> None:
 
 def test_rule_9_then_those_whose_containers_have_worked_least() -> None:
     long, short = (
-        make_elastic(id, containers=count).change(yarn={"work_vcore_s": done})
+        make_elastic(id, containers=count).change(yarn={"tasks": (make_task(age_s=done),)})
         for id, count, done in (("a", 1, 40_000), ("b", 3, 90))
     )
     found = decide(make_snapshot(long, short, lenders=(make_lender(online=room(9, 0)),))).returns

@@ -1,0 +1,134 @@
+"""What becomes of the tasks that run now: how likely each still runs at a later time, from how long others took.
+
+A life table (Kaplan and Meier, 1958): in each step of length, of the tasks that got that far, how many ended there.
+Tasks that still run count as having got as far as they are, so that long ones aren't taken for short because only the
+short have ended yet.
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from bridge.core.reasons import Gap
+from bridge.core.snapshot import Snapshot
+from bridge.core.tasks import LENGTHS, AppKind, Counts, Task, TaskHistory, step_ends, step_of
+
+ENOUGH = 8
+"""How many tasks must have ended before they say something of others; with fewer, the next wider group is asked."""
+_ENDS = tuple(step_ends(step) for step in range(LENGTHS))
+_NOBODY: Counts = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifeTable:
+    """Which part of all tasks runs longer than the end of each step; where nothing is known, all do."""
+
+    longer: tuple[float, ...]
+
+    @classmethod
+    def of(cls, ended: Counts, ages: Iterable[int] = ()) -> LifeTable:
+        """Make it of what has ended, and of the steps that running tasks are in."""
+        there = [0.0] * LENGTHS
+        for step in ages:
+            there[step] += 1
+        ends = [*ended, *[0.0] * (LENGTHS - len(ended))]
+        reached = list(itertools.accumulate(reversed([a + b for a, b in zip(ends, there, strict=True)])))[::-1]
+        longer, part = [], 1.0
+        for step in range(LENGTHS):
+            # Of those that got into this step, the ones that still run in it say nothing of its end.
+            at_risk = reached[step] - there[step]
+            part *= 1.0 - (ends[step] / at_risk if at_risk > 0 else 0.0)
+            longer.append(part)
+        return cls(longer=tuple(longer))
+
+    def runs_longer(self, seconds: float) -> float:
+        """Say which part of all tasks runs longer than this."""
+        step = bisect_left(_ENDS, seconds)
+        if step >= LENGTHS:
+            return self.longer[-1]
+        start = 0.0 if step == 0 else _ENDS[step - 1]
+        before = 1.0 if step == 0 else self.longer[step - 1]
+        return before + (self.longer[step] - before) * (seconds - start) / (_ENDS[step] - start)
+
+    def still_runs(self, age_s: float, in_s: float) -> float:
+        """Say how likely a task of this age runs on for so long; one older than all that ended will."""
+        now = self.runs_longer(age_s)
+        return 1.0 if now <= 1e-9 else min(1.0, self.runs_longer(age_s + in_s) / now)
+
+    def met_still_runs(self, in_s: float) -> float:
+        """Say how likely a task that one meets at a chance time runs on for so long (the renewal theorem)."""
+        if self.longer[-1] > 1e-9:
+            return 1.0
+        return self._mean_beyond(in_s) / self._mean_beyond(0.0)
+
+    def _mean_beyond(self, seconds: float) -> float:
+        """Integrate what runs longer, from here on."""
+        points = [seconds, *(end for end in _ENDS if end > seconds)]
+        parts = [self.runs_longer(point) for point in points]
+        pairs = zip(itertools.pairwise(points), itertools.pairwise(parts), strict=True)
+        return sum((to - since) * (part + next_part) / 2 for (since, to), (part, next_part) in pairs)
+
+    def typical_s(self, part: float) -> float | None:
+        """Say within how many seconds so large a part of all tasks ends; None where that isn't known."""
+        return next((end for end, left in zip(_ENDS, self.longer, strict=True) if left <= 1 - part), None)
+
+
+class Outlook:
+    """What one tick expects of all tasks; tables are made when they are first asked for."""
+
+    def __init__(self, at: datetime, history: TaskHistory, running: Iterable[Task]) -> None:
+        self.at = at
+        self._history = history
+        self._running = running
+        self._tables: dict[AppKind | str | None, LifeTable] = {}
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Outlook:
+        """Look at what a snapshot knows."""
+        nodes = () if isinstance(snapshot.yarn, Gap) else snapshot.yarn.nodes
+        return cls(snapshot.at, snapshot.tasks, (task for node in nodes for task in node.tasks))
+
+    def still_runs(self, task: Task, until: datetime) -> float:
+        """Say how likely a task still runs at *until*."""
+        left_s = (until - self.at).total_seconds()
+        if left_s <= 0:
+            return 1.0
+        return self.table(task.queue, (task.app, task.kind)).still_runs(task.age(self.at).total_seconds(), left_s)
+
+    def met_still_runs(self, queue: str | None, left: timedelta) -> float:
+        """Say how likely a task of a queue that one meets at a chance time runs on for so long."""
+        return self.table(queue).met_still_runs(max(0.0, left.total_seconds()))
+
+    def is_known(self, queue: str) -> bool:
+        """Say whether enough has ended to say anything of a queue's tasks."""
+        ended = self._history.by_queue.get(queue, _NOBODY)
+        return sum(ended) >= ENOUGH or sum(self._history.everywhere) >= ENOUGH
+
+    def table(self, queue: str | None = None, kind: AppKind | None = None) -> LifeTable:
+        """Take the narrowest group that knows enough: the application's kind of task, the queue, everything."""
+        history = self._history
+        key: AppKind | str | None = None
+        ended = history.everywhere
+        if kind is not None and sum(history.by_app.get(kind, _NOBODY)) >= ENOUGH:
+            key, ended = kind, history.by_app[kind]
+        elif queue is not None and sum(history.by_queue.get(queue, _NOBODY)) >= ENOUGH:
+            key, ended = queue, history.by_queue[queue]
+        if key not in self._tables:
+            self._tables[key] = LifeTable.of(ended, self._ages.get(key, ()))
+        return self._tables[key]
+
+    @cached_property
+    def _ages(self) -> Mapping[AppKind | str | None, list[int]]:
+        """The steps of length that running tasks are in, by group."""
+        found: defaultdict[AppKind | str | None, list[int]] = defaultdict(list)
+        for task in self._running:
+            step = step_of(task.age(self.at))
+            for key in ((task.app, task.kind), task.queue, None):
+                found[key].append(step)
+        return found
