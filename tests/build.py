@@ -32,7 +32,7 @@ from bridge.core.snapshot import (
     YarnNode,
     YarnNodeState,
 )
-from bridge.core.tasks import Task
+from bridge.core.tasks import NO_HISTORY, Task, TaskHistory
 from bridge.core.waiting import WaitingContainers
 from bridge.core.window import WindowSpan
 
@@ -282,6 +282,7 @@ def make_snapshot(
     pause: Pause | None = None,
     load: Belief | None = None,
     forecast: Forecast | Gap | None = None,
+    tasks: TaskHistory = NO_HISTORY,
 ) -> Snapshot:
     """Make a snapshot around *elastic* nodes; what waits has waited before. A Gap takes a part's place."""
     policy = policy or make_policy()
@@ -301,6 +302,7 @@ def make_snapshot(
         pause=pause,
         load=load,
         forecast=forecast,
+        tasks=tasks,
         fresh_ids=tuple(f"new{number}" for number in range(policy.grow_per_tick)),
     )
 

@@ -27,7 +27,7 @@ _KEEP_OUTPUT = frozenset({"MAPREDUCE", "SPARK", "TEZ"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkSeen:
-    """What is known of the work on elastic nodes, by node id."""
+    """What is known of the work, by node id: on static nodes too, where tasks take as long."""
 
     tasks: Mapping[str, tuple[Task, ...]]
     held_vcore_s: Mapping[str, int]
@@ -53,10 +53,11 @@ class WorkDone:
         """By application and node: vcore seconds of tasks that have ended there."""
 
     def look(self, now: datetime, apps: Collection[AppReport], nodes: Collection[str], *, is_sure: bool) -> WorkSeen:
-        """Read a part of *apps*, the running ones; say what is on *nodes* alone.
+        """Read a part of *apps*, the running ones; say what is where.
 
-        *is_sure*: what isn't listed has ended. An application that can't be read keeps what was known of it, and
-        nothing fails: who goes first is then less well chosen, and that is all.
+        Output counts on *nodes* alone; without any, nothing is read. *is_sure*: what isn't listed has ended. An
+        application that can't be read keeps what was known of it, and nothing fails: who goes first is then less well
+        chosen, and that is all.
         """
         running = {app.app_id: app for app in apps}
         holding = {key: app for key, app in running.items() if app.running_containers > 0 and app.attempt is not None}
@@ -67,9 +68,9 @@ class WorkDone:
         ended = ended if is_sure else []
         self._keep_output(ended, running, nodes)
         return WorkSeen(
-            tasks=_by_node(self._known.values(), nodes),
+            tasks=_by_node(self._known.values()),
             held_vcore_s=_summed(self._output.values()),
-            ended=tuple(task for task, _ in ended if task.node_id in nodes),
+            ended=tuple(task for task, _ in ended),
         )
 
     def _read(self, now: datetime, holding: Mapping[str, AppReport]) -> None:
@@ -146,12 +147,11 @@ def _task(now: datetime, app: AppReport, one: ContainerReport) -> tuple[str, Tas
     )
 
 
-def _by_node(looked: Collection[_Looked], nodes: Collection[str]) -> Mapping[str, tuple[Task, ...]]:
+def _by_node(looked: Collection[_Looked]) -> Mapping[str, tuple[Task, ...]]:
     found: defaultdict[str, list[Task]] = defaultdict(list)
     for one in looked:
         for node_id, task in one.held.values():
-            if node_id in nodes:
-                found[node_id].append(task)
+            found[node_id].append(task)
     return {node_id: tuple(tasks) for node_id, tasks in found.items()}
 
 

@@ -136,7 +136,7 @@ def _facts(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     if entry["paused_until"] is not None:
         yield "paused", "yellow", f"until {words.moment(entry['paused_until'])}"
     for told in entry["gives_back"]:
-        yield "gives back", "yellow" if Verdict(told["verdict"]).is_bad else "", words.statement(told)
+        yield "back", "yellow" if Verdict(told["verdict"]).is_bad else "", words.statement(told)
     for node in entry["overdue"]:
         late = f"{node['id']} on {node['lender']} was due back by {words.moment(node['deadline'])}, is {node['state']}"
         yield "overdue", "red", late

@@ -63,9 +63,9 @@ NODES_FIT = "how often node_takes fits in room, at most pod_slots"
 """How many nodes a lender has room for."""
 LASTING_ROOM = "the same with the forecast's bound in place of what is taken now, and never more than room"
 STATEMENT = (
-    "vcores: the shapes of the nodes with this deadline; free_vcores: vcores - sum over their tasks of its vcores x "
-    "how likely it still runs at told_at, the forced step (deadline - tail), from how "
-    "long tasks of its application, else of its queue, else of all took; preempted_tasks: the sum of these chances; "
-    "lost_vcore_s: the same x the time each will have worked, and output that others need"
+    "sums over the nodes with this deadline; vcores: of their shapes; free_vcores: vcores - expected.busy_vcores; that "
+    "is of each task its vcores x how likely it still runs at told_at, the forced step (deadline - tail), from how "
+    "long tasks of its application, else of its queue, else of all took; preempted_tasks: expected.tasks, the sum of "
+    "these chances; lost_vcore_s: the same x the time each will have worked by then, and output that others still need"
 )
 """How it is said beforehand what will come of a deadline."""

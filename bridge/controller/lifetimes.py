@@ -42,7 +42,7 @@ class Lifetimes:
         cut_short = {promise.node_id for promise in promises if promise.state in _CUT_SHORT}
         there = {node.node_id for node in yarn.nodes if node.state is YarnNodeState.RUNNING} - cut_short
         ended = [task for task in yarn.ended if task.node_id in there]
-        self._history = self._history.learned(ended, yarn.apps)
+        self._history = self._history.learned(at, ended, yarn.apps)
         if ended and self._unwritten_since is None:
             self._unwritten_since = at
         self._write(at, self._history)

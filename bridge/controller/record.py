@@ -24,7 +24,7 @@ from bridge.core.offer import Bound, Offer
 from bridge.core.reasons import Gap
 from bridge.core.resources import NO_ROOM, NOTHING
 from bridge.core.snapshot import ElasticPod, Snapshot
-from bridge.core.statement import Statement
+from bridge.core.statement import Fate, Statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,9 @@ def sections(planned: Planned, outcomes: tuple[Outcome, ...]) -> Mapping[str, An
             "windows": lambda: [plain(span) for span in planned.snapshot.windows],
             "load": lambda: load(decision),
             "running": lambda: [
-                running(entry, planned.snapshot.at) for entry in decision.nodes if isinstance(entry.pod, ElasticPod)
+                running(entry, decision.fates.get(entry.id), planned.snapshot.at)
+                for entry in decision.nodes
+                if isinstance(entry.pod, ElasticPod)
             ],
             "statements": lambda: [plain(entry) for entry in decision.statements],
             "decided": lambda: decided(decision, planned.snapshot),
@@ -224,7 +226,7 @@ def node(entry: ElasticNode) -> dict[str, Any]:
     }
 
 
-def running(entry: ElasticNode, at: datetime) -> dict[str, Any]:
+def running(entry: ElasticNode, fate: Fate | None, at: datetime) -> dict[str, Any]:
     """Describe what an elastic node with a pod adds to what is lent and used."""
     found, pod = entry.running, entry.promise.shape.pod
     return {
@@ -238,6 +240,15 @@ def running(entry: ElasticNode, at: datetime) -> dict[str, Any]:
         "has_am": None if found is None else found.has_am,
         "work_vcore_s": None if found is None else found.work_vcore_s(at),
         "held_vcore_s": None if found is None else found.held_vcore_s,
+        "tasks_read": None if found is None else len(found.tasks),
+        "deadline": None if fate is None else plain(fate.deadline),
+        "expected": None
+        if fate is None
+        else {
+            "busy_vcores": round(fate.busy_vcores, 3),
+            "tasks": round(fate.tasks, 3),
+            "lost_vcore_s": round(fate.lost_vcore_s),
+        },
     }
 
 

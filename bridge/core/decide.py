@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ from bridge.core.reasons import Gap
 from bridge.core.remember import remember
 from bridge.core.size import Size, size
 from bridge.core.snapshot import Memory, Snapshot
-from bridge.core.statement import Statement, statements
+from bridge.core.statement import Fate, Statement, fates, statements
 from bridge.core.turns import Turns
 from bridge.core.window import Allowance
 
@@ -38,6 +38,8 @@ class Decision:
     """Ids of nodes that nobody needs; closed without a promise."""
     lead: timedelta
     """How long before their deadlines nodes are closed."""
+    fates: Mapping[str, Fate]
+    """What is expected of each node with a deadline, by id."""
     statements: tuple[Statement, ...]
     """What will come of each deadline, nearest first."""
     memory: Memory
@@ -55,7 +57,8 @@ def decide(snapshot: Snapshot) -> Decision:
     leaving = extended(snapshot, returns(snapshot, nodes, allows, offered, turns, lead), nodes, outlook)
     gone = {entry.node_id for entry in leaving}
     staying = tuple(node for node in nodes if node.id not in gone)
-    told = statements(snapshot, nodes, leaving, lead, outlook)
+    expected = fates(snapshot, nodes, leaving, lead, outlook)
+    told = statements(snapshot, nodes, leaving, expected)
     wanted = demand(snapshot, staying, _too_long(snapshot, allows, outlook))
     sized = size(snapshot, staying, offered, wanted)
     return Decision(
@@ -67,6 +70,7 @@ def decide(snapshot: Snapshot) -> Decision:
         returns=leaving,
         cordons=surplus(staying, sized, turns, snapshot.at),
         lead=lead,
+        fates=expected,
         statements=told,
         memory=remember(snapshot, nodes, sized, gates, told),
     )
@@ -77,4 +81,4 @@ def _too_long(snapshot: Snapshot, allows: Allowance, outlook: Outlook) -> Callab
     if allows.closes_at is None:
         return lambda _queue: False
     left_s = (allows.closes_at - snapshot.policy.tail - snapshot.at).total_seconds()
-    return lambda queue: outlook.is_known(queue) and outlook.table(queue).runs_longer(max(0.0, left_s)) > 0.5
+    return lambda queue: outlook.is_known and outlook.table(queue).runs_longer(max(0.0, left_s)) > 0.5

@@ -14,15 +14,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import zip_longest
 
 from bridge.core.reasons import Gap
 from bridge.core.snapshot import Snapshot
 from bridge.core.tasks import LENGTHS, AppKind, Counts, Task, TaskHistory, step_ends, step_of
 
 ENOUGH = 8
-"""How many tasks must have ended before they say something of others; with fewer, the next wider group is asked."""
+"""How many tasks must have ended anywhere before anything is said of others."""
+WIDER = 2.0
+"""For how many tasks of its own the next wider group counts."""
+_NONE = 1e-9
 _ENDS = tuple(step_ends(step) for step in range(LENGTHS))
-_NOBODY: Counts = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +35,24 @@ class LifeTable:
     longer: tuple[float, ...]
 
     @classmethod
-    def of(cls, ended: Counts, ages: Iterable[int] = ()) -> LifeTable:
-        """Make it of what has ended, and of the steps that running tasks are in."""
+    def of(cls, ended: Counts, ages: Iterable[int] = (), wider: LifeTable | None = None) -> LifeTable:
+        """Make it of what has ended, of the steps that running tasks are in, and of a *wider* group's table.
+
+        The wider group counts for as much as ``WIDER`` tasks: the more is known of the narrow one, the less.
+        """
         there = [0.0] * LENGTHS
         for step in ages:
             there[step] += 1
         ends = [*ended, *[0.0] * (LENGTHS - len(ended))]
         reached = list(itertools.accumulate(reversed([a + b for a, b in zip(ends, there, strict=True)])))[::-1]
-        longer, part = [], 1.0
+        longer, part, before = [], 1.0, 1.0
         for step in range(LENGTHS):
             # Of those that got into this step, the ones that still run in it say nothing of its end.
-            at_risk = reached[step] - there[step]
-            part *= 1.0 - (ends[step] / at_risk if at_risk > 0 else 0.0)
+            at_risk, end = reached[step] - there[step], ends[step]
+            if wider is not None:
+                usual = 1.0 - wider.longer[step] / before if before > _NONE else 0.0
+                at_risk, end, before = at_risk + WIDER, end + WIDER * usual, wider.longer[step]
+            part *= 1.0 - (end / at_risk if at_risk > 0 else 0.0)
             longer.append(part)
         return cls(longer=tuple(longer))
 
@@ -59,11 +68,11 @@ class LifeTable:
     def still_runs(self, age_s: float, in_s: float) -> float:
         """Say how likely a task of this age runs on for so long; one older than all that ended will."""
         now = self.runs_longer(age_s)
-        return 1.0 if now <= 1e-9 else min(1.0, self.runs_longer(age_s + in_s) / now)
+        return 1.0 if now <= _NONE else min(1.0, self.runs_longer(age_s + in_s) / now)
 
     def met_still_runs(self, in_s: float) -> float:
         """Say how likely a task that one meets at a chance time runs on for so long (the renewal theorem)."""
-        if self.longer[-1] > 1e-9:
+        if self.longer[-1] > _NONE:
             return 1.0
         return self._mean_beyond(in_s) / self._mean_beyond(0.0)
 
@@ -77,6 +86,10 @@ class LifeTable:
     def typical_s(self, part: float) -> float | None:
         """Say within how many seconds so large a part of all tasks ends; None where that isn't known."""
         return next((end for end, left in zip(_ENDS, self.longer, strict=True) if left <= 1 - part), None)
+
+
+UNKNOWN = LifeTable(longer=(1.0,) * LENGTHS)
+"""Everything runs on."""
 
 
 class Outlook:
@@ -105,23 +118,35 @@ class Outlook:
         """Say how likely a task of a queue that one meets at a chance time runs on for so long."""
         return self.table(queue).met_still_runs(max(0.0, left.total_seconds()))
 
-    def is_known(self, queue: str) -> bool:
-        """Say whether enough has ended to say anything of a queue's tasks."""
-        ended = self._history.by_queue.get(queue, _NOBODY)
-        return sum(ended) >= ENOUGH or sum(self._history.everywhere) >= ENOUGH
+    @property
+    def is_known(self) -> bool:
+        """Say whether enough has ended to say anything of tasks."""
+        return sum(self._history.everywhere) >= ENOUGH
 
     def table(self, queue: str | None = None, kind: AppKind | None = None) -> LifeTable:
-        """Take the narrowest group that knows enough: the application's kind of task, the queue, everything."""
+        """Take the table of an application's kind of tasks, else of all of its, of a queue's, or of all there are."""
         history = self._history
-        key: AppKind | str | None = None
-        ended = history.everywhere
-        if kind is not None and sum(history.by_app.get(kind, _NOBODY)) >= ENOUGH:
-            key, ended = kind, history.by_app[kind]
-        elif queue is not None and sum(history.by_queue.get(queue, _NOBODY)) >= ENOUGH:
-            key, ended = queue, history.by_queue[queue]
+        if not self.is_known:
+            return UNKNOWN
+        if kind is not None and kind[0] in self._ended_by_app:
+            of_app = self._table(kind[0], self._ended_by_app[kind[0]], self.table(queue))
+            return self._table(kind, history.by_app[kind], of_app) if kind in history.by_app else of_app
+        if queue is not None and queue in history.by_queue:
+            return self._table(queue, history.by_queue[queue], self.table())
+        return self._table(None, history.everywhere, None)
+
+    def _table(self, key: AppKind | str | None, ended: Counts, wider: LifeTable | None) -> LifeTable:
         if key not in self._tables:
-            self._tables[key] = LifeTable.of(ended, self._ages.get(key, ()))
+            self._tables[key] = LifeTable.of(ended, self._ages.get(key, ()), wider)
         return self._tables[key]
+
+    @cached_property
+    def _ended_by_app(self) -> Mapping[str, Counts]:
+        """What has ended of each application, whatever its kind."""
+        found: defaultdict[str, list[Counts]] = defaultdict(list)
+        for (app, _), counts in self._history.by_app.items():
+            found[app].append(counts)
+        return {app: tuple(map(sum, zip_longest(*kinds, fillvalue=0.0))) for app, kinds in found.items()}
 
     @cached_property
     def _ages(self) -> Mapping[AppKind | str | None, list[int]]:
@@ -129,6 +154,6 @@ class Outlook:
         found: defaultdict[AppKind | str | None, list[int]] = defaultdict(list)
         for task in self._running:
             step = step_of(task.age(self.at))
-            for key in ((task.app, task.kind), task.queue, None):
+            for key in ((task.app, task.kind), task.app, task.queue, None):
                 found[key].append(step)
         return found

@@ -76,6 +76,8 @@ class PoolPolicy:
     """Which part of busy vcores may still be busy when containers are preempted; for less, the lead grows."""
     max_lead: timedelta = timedelta(hours=1)
     """How far the lead may grow; a window's own lead counts where it is longer."""
+    newest_first: bool = False
+    """Give back the pods made last, whatever runs on them, as many autoscalers do; here to be compared with."""
     prefers_work: bool = False
     """Extend a deadline, as far as its window allows, for tasks that will end by then; else they are preempted."""
     tick: timedelta = timedelta(seconds=10)

@@ -7,7 +7,7 @@ one that is still open those count that will be met there when it is closed: as 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,7 +18,6 @@ from bridge.core.nodes import ElasticNode
 from bridge.core.outlook import Outlook
 from bridge.core.reasons import Gap, Reason, Verdict
 from bridge.core.snapshot import ElasticPod, PoolPolicy, Snapshot, YarnNode
-from bridge.core.tasks import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,96 +44,115 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Fate:
-    """What is expected of one task, or of the ones that will be in its place."""
+class Fate:
+    """What is expected of one node when containers are preempted for its deadline."""
 
-    app: str
+    deadline: datetime
     busy_vcores: float
-    """Still held when containers are preempted."""
-    runs: float
+    """Still held then."""
+    tasks_by_app: Mapping[str, float]
+    """Tasks that still run then; those that nobody has read yet are of an application of their own, the node's id."""
     lost_vcore_s: float
+    """What these will have worked, and what the node holds of output that others need."""
+
+    @property
+    def tasks(self) -> float:
+        """Count the tasks that still run then."""
+        return sum(self.tasks_by_app.values())
+
+
+def fates(
+    snapshot: Snapshot, nodes: Iterable[ElasticNode], returns: Iterable[Return], lead: timedelta, outlook: Outlook
+) -> Mapping[str, Fate]:
+    """Say of each node with a deadline what is expected; *lead*: how long before it open nodes are closed."""
+    due = {entry.node_id: entry.deadline for entry in returns}
+    found = {}
+    for node in nodes:
+        deadline = due.get(node.id, node.promise.deadline)
+        if deadline is not None and node.state is not State.GONE:
+            closes_at = snapshot.at if node.id in due else max(snapshot.at, deadline - lead)
+            found[node.id] = _fate(node, deadline, _told_at(snapshot, deadline), closes_at, outlook)
+    return found
 
 
 def statements(
-    snapshot: Snapshot, nodes: Iterable[ElasticNode], returns: Iterable[Return], lead: timedelta, outlook: Outlook
+    snapshot: Snapshot, nodes: Iterable[ElasticNode], returns: Iterable[Return], fates: Mapping[str, Fate]
 ) -> tuple[Statement, ...]:
-    """Say of each deadline, nearest first, what will come of it; *lead*: how long before it open nodes are closed."""
-    due = {entry.node_id: entry for entry in returns}
+    """Say of each deadline, nearest first, what will come of it."""
+    reasons = {entry.node_id: entry.reason for entry in returns}
     by_deadline: defaultdict[datetime, list[ElasticNode]] = defaultdict(list)
     for node in nodes:
-        deadline = due[node.id].deadline if node.id in due else node.promise.deadline
-        if deadline is not None and node.state is not State.GONE:
-            by_deadline[deadline].append(node)
-    return tuple(_statement(snapshot, at, by_deadline[at], due, lead, outlook) for at in sorted(by_deadline))
+        if node.id in fates:
+            by_deadline[fates[node.id].deadline].append(node)
+    return tuple(_statement(snapshot, at, by_deadline[at], reasons, fates) for at in sorted(by_deadline))
 
 
 def _statement(
     snapshot: Snapshot,
     deadline: datetime,
     nodes: list[ElasticNode],
-    due: dict[str, Return],
-    lead: timedelta,
-    outlook: Outlook,
+    reasons: Mapping[str, Reason],
+    fates: Mapping[str, Fate],
 ) -> Statement:
-    told_at = max(snapshot.at, deadline - snapshot.policy.tail)
-    fates = [
-        fate for node in nodes for fate in _fates(node, told_at, None if node.id in due else deadline - lead, outlook)
-    ]
+    expected = [fates[node.id] for node in nodes]
+    running = [node.running for node in nodes if node.running is not None]
     vcores = sum(node.promise.shape.yarn.vcores for node in nodes)
-    held_now = sum(0 if node.running is None else node.running.used.vcores for node in nodes)
-    tasks = round(sum(fate.runs for fate in fates))
+    tasks = round(sum(fate.tasks for fate in expected))
     verdict, ready_at = _verdict(snapshot, deadline, nodes, tasks)
-    reasons = {due[node.id].reason for node in nodes if node.id in due}
-    held_vcore_s = sum(0 if node.running is None else node.running.held_vcore_s for node in nodes)
     return Statement(
         deadline=deadline,
-        reason=min(reasons, default=Reason.WINDOW_ENDS),
+        reason=min((reasons[node.id] for node in nodes if node.id in reasons), default=Reason.WINDOW_ENDS),
         nodes=len(nodes),
         vcores=vcores,
-        told_at=told_at,
-        free_vcores=max(0, round(vcores - sum(fate.busy_vcores for fate in fates))),
-        free_now_vcores=max(0, vcores - held_now),
+        told_at=_told_at(snapshot, deadline),
+        free_vcores=max(0, round(vcores - sum(fate.busy_vcores for fate in expected))),
+        free_now_vcores=max(0, vcores - sum(one.used.vcores for one in running)),
         preempted_tasks=tasks,
-        preempted_apps=_apps(fates, tasks),
-        ams=sum(1 for node in nodes if node.running is not None and node.running.has_am),
-        lost_vcore_s=round(sum(fate.lost_vcore_s for fate in fates)) + held_vcore_s,
+        preempted_apps=_apps(expected, tasks),
+        ams=sum(1 for one in running if one.has_am),
+        lost_vcore_s=round(sum(fate.lost_vcore_s for fate in expected)),
         ready_at=ready_at,
         verdict=verdict,
     )
 
 
-def _fates(node: ElasticNode, told_at: datetime, closes_at: datetime | None, outlook: Outlook) -> Iterable[_Fate]:
-    """Say what becomes of what runs on a node that is closed, or (*closes_at*) will be."""
-    if node.running is None or node.state in GROWING:
-        return
-    is_closed = closes_at is None or closes_at <= outlook.at
-    left = told_at - outlook.at if closes_at is None or is_closed else told_at - closes_at
-    for task in node.running.tasks:
+def _told_at(snapshot: Snapshot, deadline: datetime) -> datetime:
+    return max(snapshot.at, deadline - snapshot.policy.tail)
+
+
+def _fate(node: ElasticNode, deadline: datetime, told_at: datetime, closes_at: datetime, outlook: Outlook) -> Fate:
+    """Say what becomes of what runs on a node that is closed, or will be at *closes_at*."""
+    running = None if node.state in GROWING else node.running
+    if running is None:
+        return Fate(deadline=deadline, busy_vcores=0.0, tasks_by_app={}, lost_vcore_s=0.0)
+    is_closed, left = closes_at <= outlook.at, told_at - closes_at
+    busy, lost, by_app = 0.0, float(running.held_vcore_s), defaultdict[str, float](float)
+    for task in running.tasks:
         part = outlook.still_runs(task, told_at) if is_closed else outlook.met_still_runs(task.queue, left)
-        yield _of(task, part, left, outlook)
-    yield from _of_unread(node.running, left, outlook)
+        busy += task.vcores * part
+        lost += task.vcores * part * (task.age(outlook.at) + left).total_seconds()
+        by_app[task.app] += part
+    unread, vcores = _unread(running)
+    if unread:
+        part = outlook.met_still_runs(None, left)
+        busy, by_app[running.node_id] = busy + vcores * part, unread * part
+    return Fate(deadline=deadline, busy_vcores=busy, tasks_by_app=by_app, lost_vcore_s=lost)
 
 
-def _of_unread(running: YarnNode, left: timedelta, outlook: Outlook) -> Iterable[_Fate]:
-    """Say what becomes of containers that nobody has read yet: nobody knows whose they are, nor since when."""
+def _unread(running: YarnNode) -> tuple[int, int]:
+    """Count containers that nobody has read yet, and their vcores: nobody knows whose they are, nor since when."""
     count = running.containers - len(running.tasks) - int(running.has_am)
     vcores = running.used.vcores - sum(task.vcores for task in running.tasks)
-    if count > 0:
-        part = outlook.met_still_runs(None, left)
-        yield _Fate(app=running.node_id, busy_vcores=max(0, vcores) * part, runs=count * part, lost_vcore_s=0.0)
+    return (count, max(0, vcores)) if count > 0 else (0, 0)
 
 
-def _of(task: Task, part: float, left: timedelta, outlook: Outlook) -> _Fate:
-    worked_s = (task.age(outlook.at) + max(left, timedelta(0))).total_seconds()
-    return _Fate(app=task.app, busy_vcores=task.vcores * part, runs=part, lost_vcore_s=task.vcores * part * worked_s)
-
-
-def _apps(fates: list[_Fate], tasks: int) -> int:
+def _apps(fates: list[Fate], tasks: int) -> int:
     """Count the applications that lose tasks: those expected to lose at least half of one, if any are lost at all."""
     by_app: defaultdict[str, float] = defaultdict(float)
     for fate in fates:
-        by_app[fate.app] += fate.runs
-    return min(tasks, max(sum(1 for runs in by_app.values() if runs >= 0.5), 1 if tasks else 0))
+        for app, count in fate.tasks_by_app.items():
+            by_app[app] += count
+    return min(tasks, max(sum(1 for count in by_app.values() if count >= 0.5), 1 if tasks else 0))
 
 
 def _verdict(

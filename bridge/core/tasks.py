@@ -1,6 +1,6 @@
 """Tasks on elastic nodes: which run since when, and how long those took that have ended.
 
-What has ended is counted by length, in steps of a fifth: by application and kind, by queue, and in all. What that
+What has ended is counted by length, in steps of a tenth: by application and kind, by queue, and in all. What that
 means for the tasks that still run is for ``outlook``.
 """
 
@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-STEPS_PER_DOUBLING = 4
-LENGTHS = 80
+STEPS_PER_DOUBLING = 8
+LENGTHS = 160
 """From a second up to twelve days; what took longer counts as that."""
-FORGET_ABOVE = 4000.0
-"""When so many have been counted, all counts are halved: what ran lately counts more."""
+HALVED_EVERY = timedelta(days=1)
+"""What ran lately counts more."""
+
+_FORGOTTEN = 0.01
 
 Counts = tuple[float, ...]
 """How many tasks had ended in each step of length, shortest first; no more entries than are needed."""
@@ -25,7 +27,7 @@ AppKind = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A container that runs on an elastic node; an ApplicationMaster isn't one."""
+    """A container that runs; an ApplicationMaster isn't one."""
 
     app: str
     queue: str
@@ -56,9 +58,13 @@ class TaskHistory:
     by_app: Mapping[AppKind, Counts] = field(default_factory=dict)
     by_queue: Mapping[str, Counts] = field(default_factory=dict)
     everywhere: Counts = ()
+    halved_at: datetime | None = None
+    """When counts were last halved."""
 
-    def learned(self, ended: Iterable[EndedTask], apps: frozenset[str]) -> TaskHistory:
-        """Take in what has ended; of applications that no longer run, all but their queue's part is forgotten."""
+    def learned(self, at: datetime, ended: Iterable[EndedTask], apps: frozenset[str]) -> TaskHistory:
+        """Take in what has ended by *at*; of applications that no longer run, only their queue's part is kept."""
+        if self.halved_at is not None and at - self.halved_at >= HALVED_EVERY:
+            return self._halved(at).learned(at, ended, apps)
         by_app = {key: counts for key, counts in self.by_app.items() if key[0] in apps}
         by_queue, everywhere = dict(self.by_queue), self.everywhere
         for task in ended:
@@ -67,7 +73,17 @@ class TaskHistory:
                 by_app[task.app, task.kind] = _counted(by_app.get((task.app, task.kind), ()), step)
             by_queue[task.queue] = _counted(by_queue.get(task.queue, ()), step)
             everywhere = _counted(everywhere, step)
-        return TaskHistory(by_app=by_app, by_queue=by_queue, everywhere=everywhere)
+        return TaskHistory(by_app=by_app, by_queue=by_queue, everywhere=everywhere, halved_at=self.halved_at or at)
+
+    def _halved(self, at: datetime) -> TaskHistory:
+        """Let all counts count half; a queue with hardly any is forgotten."""
+        by_queue = {queue: _half(counts) for queue, counts in self.by_queue.items()}
+        return TaskHistory(
+            by_app={key: _half(counts) for key, counts in self.by_app.items()},
+            by_queue={queue: counts for queue, counts in by_queue.items() if sum(counts) >= _FORGOTTEN},
+            everywhere=_half(self.everywhere),
+            halved_at=at,
+        )
 
 
 NO_HISTORY = TaskHistory()
@@ -88,4 +104,8 @@ def _counted(counts: Counts, step: int) -> Counts:
     """Count one more."""
     found = [*counts, *[0.0] * (step + 1 - len(counts))]
     found[step] += 1.0
-    return tuple(found) if sum(found) <= FORGET_ABOVE else tuple(count / 2 for count in found)
+    return tuple(found)
+
+
+def _half(counts: Counts) -> Counts:
+    return tuple(count / 2 for count in counts)

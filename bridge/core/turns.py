@@ -46,6 +46,8 @@ class Turns:
     def order(self, nodes: Iterable[ElasticNode], by: datetime, leaving: Collection[str]) -> list[ElasticNode]:
         """Put nodes in turn: idle ones, then those that are *leaving* anyway, then by cost, the pain spread."""
         nodes = list(nodes)
+        if self._policy.newest_first:
+            return sorted(nodes, key=lambda node: (node.promise.made_at, node.id), reverse=True)
         ordered = sorted(nodes, key=lambda node: (is_busy(node), node.id not in leaving, self.cost(node, by)))
         return self._spread(ordered)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bridge.core.snapshot import Memory, Pause, Promise
+from bridge.core.tasks import NO_HISTORY, TaskHistory
 from bridge.ports import TickRecord
 
 
@@ -57,6 +58,21 @@ class MemoryJournal:
     def prune(self, before: datetime) -> int:  # noqa: ARG002
         """Forget nothing: the end comes soon."""
         return 0
+
+
+class MemoryLengths:
+    """``bridge.ports.TaskLengths`` in memory."""
+
+    def __init__(self) -> None:
+        self._history = NO_HISTORY
+
+    def read(self, pool: str) -> TaskHistory:  # noqa: ARG002
+        """Return what was kept."""
+        return self._history
+
+    def write(self, pool: str, history: TaskHistory) -> None:  # noqa: ARG002
+        """Keep a history."""
+        self._history = history
 
 
 class MemoryHistory:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bridge.controller.foresight import TOTAL, Foresight
+from bridge.controller.lifetimes import Lifetimes
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.tick import Ticked, tick
 from bridge.core.drain import RETURN_REASONS
@@ -19,7 +20,7 @@ from bridge.core.reasons import Gap, Reason
 from bridge.core.snapshot import Basis, PoolPolicy, Promise
 from bridge.core.window import WindowSpan
 from bridge.ports import LoadSignal
-from bridge.replay.journal import MemoryHistory, MemoryJournal
+from bridge.replay.journal import MemoryHistory, MemoryJournal, MemoryLengths
 from bridge.replay.stage import Stageset, make_world
 from bridge.sim import SimKube, SimWorld, SimYarn
 from bridge.sim.pods import PROMISE
@@ -155,6 +156,7 @@ def play(
         mode=Mode.ENFORCE,
         signal=signal,
         foresight=foresight,
+        lifetimes=Lifetimes(policy.name, MemoryLengths()),
     )
     played = Played(world=world)
     held_until: dict[str, datetime] = {}

@@ -119,7 +119,7 @@ class SimYarn:
             has_custom_resources=node.has_gpu,
             is_settled=is_settled,
             health_at=self._world.clock.at(self._world.yarn.health_second(node)),
-            tasks=tuple(self._tasks(node)) if is_settled and node.is_lent else (),
+            tasks=tuple(self._tasks(node)) if is_settled else (),
         )
 
     def _tasks(self, node: NodeManager) -> Iterator[Task]:
@@ -160,8 +160,8 @@ class SimYarn:
         if not manager.has_lists:
             return (), 0
         sizes = (
-            WaitingContainers(vcores=size.vcores, memory_mib=size.memory_mib, label=label, count=count)
-            for (size, label), count in manager.work.waiting().items()
+            WaitingContainers(vcores=size.vcores, memory_mib=size.memory_mib, label=label, count=count, queue=queue)
+            for (size, label, queue), count in manager.work.waiting().items()
         )
         return tuple(sorted(sizes)), sum(queue.asked[AM] for queue in manager.work.queues.values())
 

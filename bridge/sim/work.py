@@ -77,10 +77,14 @@ class Work:
         self._ask(app)
         return app
 
-    def waiting(self) -> dict[tuple[Resources, str], int]:
-        """Count what running applications ask for, by size and label."""
-        asked = ((ask, sum(queue.asked[kind] for queue in self.queues.values())) for ask, kind in self._kinds.items())
-        return {ask: count for ask, count in asked if count}
+    def waiting(self) -> dict[tuple[Resources, str, str], int]:
+        """Count what running applications ask for, by size, label and queue."""
+        return {
+            (size, label, queue.node.path): queue.asked[kind]
+            for queue in self.queues.values()
+            for (size, label), kind in self._kinds.items()
+            if queue.asked[kind]
+        }
 
     def _kind(self, stage: Stage) -> int:
         """Number what a stage's tasks ask for: comparing numbers is what the scheduler does most."""

@@ -35,7 +35,9 @@ class Cluster:
         at = AT + timedelta(seconds=after_s)
         tasks = self.see(held, after_s=after_s, containers=containers, nodes=nodes).tasks
         return {
-            node: sum(one.vcores * int(one.age(at).total_seconds()) for one in found) for node, found in tasks.items()
+            node: sum(one.vcores * int(one.age(at).total_seconds()) for one in found)
+            for node, found in tasks.items()
+            if node in nodes
         }
 
     def see(

@@ -71,6 +71,8 @@ def test_every_number_of_the_status_stands_in_what_explains_it(records: list[Tic
             if topic == "node ID":
                 for node in status[field]:
                     assert node.items() <= _explained(record, "node", node["id"]).items()
+            elif field == "gives_back":
+                assert status[field] == _explained(record, topic)[field]
             elif field != "failed":
                 assert status[field] in list(_leaves(_explained(record, topic))), field
 
@@ -115,6 +117,24 @@ def test_a_lenders_room_follows_from_its_inputs(records: list[TickRecord]) -> No
             lasting = int(size * lender["cap_ratio"]) - math.ceil(round(bound["ratio"] * size, 6))
             assert lender["lasting_room"]["cpu_millicores"] == max(0, min(lasting, lender["room"]["cpu_millicores"]))
             assert lender["nodes_fit"] == min(_nodes(lender["room"], record), lender["pod_slots"])
+
+
+def test_what_is_said_of_a_deadline_is_the_sum_of_what_is_expected_of_its_nodes(records: list[TickRecord]) -> None:
+    told = [(entry, _explained(record, "give-back")) for record in records for entry in _gives_back(record)]
+    for entry, found in told:
+        nodes = [node for node in found["nodes"] if node["deadline"] == entry["deadline"]]
+        busy, tasks, lost = (
+            sum(node["expected"][key] for node in nodes) for key in ("busy_vcores", "tasks", "lost_vcore_s")
+        )
+        assert len(nodes) <= entry["nodes"]
+        assert entry["free_vcores"] == pytest.approx(entry["vcores"] - busy, abs=0.6)
+        assert entry["preempted_tasks"] == pytest.approx(tasks, abs=0.6)
+        assert entry["lost_vcore_s"] == pytest.approx(lost, abs=len(nodes))
+    assert sum(1 for entry, _ in told if entry["preempted_tasks"] > 0) >= 3
+
+
+def _gives_back(record: TickRecord) -> Any:
+    return views.status(record, Memory(), "replay", record.at)["gives_back"]
 
 
 def test_size_and_demand_follow_from_their_inputs(records: list[TickRecord]) -> None:

@@ -171,11 +171,11 @@ def test_what_is_asked_for_is_counted_through_starts_losses_and_ends(seed: int) 
         if running:
             work.lose(rng.choice(running), Loss.KILLED)
         apps = [app for app in work.apps.values() if app.queue is work.queues["default"]]
-        expected = Counter[tuple[Resources, str]]()
+        expected = Counter[tuple[Resources, str, str]]()
         for app in apps:
-            expected.update({(size, label): 0 for size, label, _ in app.asks()})
+            expected.update({(size, label, "root.default"): 0 for size, label, _ in app.asks()})
             for size, label, count in app.asks() if app.am is not None else ():
-                expected[size, label] += count
+                expected[size, label, "root.default"] += count
         assert work.waiting() == {ask: count for ask, count in expected.items() if count}
         assert work.queues["default"].asked[AM] == sum(app.waits_for_am for app in apps)
         asking = {seq for listed in work.queues["default"].asking.values() for seq in listed}

@@ -47,14 +47,14 @@ def test_the_migrations_make_exactly_the_tables_of_the_orm(url: str, engine: Eng
 
 
 def test_upgrading_says_from_where_to_where_and_a_second_time_changes_nothing(url: str) -> None:
-    assert upgrade(url) == ("empty", "0003")
-    assert upgrade(url) == ("0003", "0003")
+    assert upgrade(url) == ("empty", "0004")
+    assert upgrade(url) == ("0004", "0004")
 
 
 def test_two_that_upgrade_at_once_both_succeed(url: str) -> None:
     with ThreadPoolExecutor(2) as both:
         found = sorted(both.map(upgrade, [url, url]))
-    assert found == [("0003", "0003"), ("empty", "0003")]
+    assert found == [("0004", "0004"), ("empty", "0004")]
 
 
 def test_upgrading_leaves_logging_alone(url: str) -> None:
@@ -75,7 +75,7 @@ def test_a_database_of_the_first_revision_keeps_what_it_has(url: str, engine: En
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         connection.execute(text("INSERT INTO memory (pool, left_alone) VALUES ('night', :nobody)"), {"nobody": "[]"})
-    assert upgrade(url) == ("0001", "0003")
+    assert upgrade(url) == ("0001", "0004")
     journal = open_journal(url)
     assert journal.memory("night") == Memory()
     assert journal.shares.told() == ()

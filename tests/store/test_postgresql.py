@@ -45,7 +45,7 @@ def url() -> Iterator[str]:
     """A database with tables, which two have made at once."""
     with served() as url:
         with ThreadPoolExecutor(2) as both:
-            assert sorted(both.map(upgrade, [url, url])) == [("0003", "0003"), ("empty", "0003")]
+            assert sorted(both.map(upgrade, [url, url])) == [("0004", "0004"), ("empty", "0004")]
         yield url
 
 
