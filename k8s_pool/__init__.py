@@ -35,6 +35,7 @@ from k8s_pool.quantity import QuantityError
 from k8s_pool.quotas import QUOTA_NAME, KubeQuotas, QuotaView
 from k8s_pool.reflector import Pace
 from k8s_pool.render import PodOrder, render
+from k8s_pool.resize import CannotResize, ContainerSize, PodSizes, Resizing
 from k8s_pool.rights import MissingRight
 from k8s_pool.template import PodTemplate, load
 from k8s_pool.tenants import EvictionCandidate, TenantLoad, tenant_loads
@@ -48,7 +49,9 @@ __all__ = [
     "ZERO",
     "AlreadyExists",
     "BadKubeconfig",
+    "CannotResize",
     "Conflict",
+    "ContainerSize",
     "EventType",
     "EvictionBlocked",
     "EvictionCandidate",
@@ -75,6 +78,7 @@ __all__ = [
     "PodKey",
     "PodOrder",
     "PodPhase",
+    "PodSizes",
     "PodTemplate",
     "PodView",
     "QuantityError",
@@ -83,6 +87,7 @@ __all__ = [
     "Refused",
     "Reply",
     "Request",
+    "Resizing",
     "ServerVersion",
     "Taint",
     "TemplateError",

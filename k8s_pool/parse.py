@@ -10,6 +10,7 @@ from k8s_pool import quantity
 from k8s_pool.amounts import BATCH_CPU, BATCH_MEMORY, KubeAmount
 from k8s_pool.identity import EVICTION_PRIORITY, PREFIX, Identity, identity_of
 from k8s_pool.pod_requests import pod_requests, unset_requests
+from k8s_pool.resize import pod_sizes
 from k8s_pool.views import NO_WORDS, NodeView, PodPhase, PodView, Taint, read_time
 
 _BASIC = frozenset({"cpu", "memory", "ephemeral-storage", "pods"})
@@ -69,6 +70,7 @@ def parse_pod(pod: Mapping[str, Any], *, home: str) -> PodView:
         owner_kind=_owner_kind(meta.get("ownerReferences") or ()),
         unset_requests=unset_requests(spec),
         identity=identity,
+        sizes=pod_sizes(pod) if is_claimed else None,
     )
 
 

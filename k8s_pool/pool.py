@@ -1,4 +1,4 @@
-"""What Tidebridge does to a cluster: create and delete its pods, read one, leave an Event, ask for its rights.
+"""What Tidebridge does to a cluster: create, resize and delete its pods, read one, leave an Event, ask for its rights.
 
 Each action may be repeated: a second create meets AlreadyExists, a second delete finds nothing.
 """
@@ -12,7 +12,8 @@ from enum import StrEnum
 from k8s_pool.errors import AlreadyExists, KubeUnavailable
 from k8s_pool.parse import parse_pod
 from k8s_pool.replies import call, call_unless
-from k8s_pool.rights import MissingRight, is_allowed, needed_rights, review_request, tenant_rights
+from k8s_pool.resize import CannotResize, ContainerSize, is_served, resize_request
+from k8s_pool.rights import MissingRight, is_allowed, needed_rights, resize_right, review_request, tenant_rights
 from k8s_pool.transport import JsonObject, Request, Transport
 from k8s_pool.views import PodView
 
@@ -64,6 +65,22 @@ class KubePool:
         """
         request = delete_request(self.namespace, name, uid=uid, grace_s=grace_s)
         return call_unless(self._transport, request, (_NOT_FOUND, _CONFLICT)) is not None
+
+    def resize_pod(self, name: str, *, uid: str, size: ContainerSize) -> PodView:
+        """Ask for another *size* of the NodeManager in the pod *name*, and return the pod; its containers stay.
+
+        Refused when there is no such pod any more, or another one than that with *uid*. What the kubelet makes of it
+        shows in the pod's `sizes` later.
+        """
+        raw = call(self._transport, resize_request(self.namespace, name, uid=uid, size=size))
+        return parse_pod(raw, home=self.namespace)
+
+    def cannot_resize(self) -> CannotResize | None:
+        """Return why pods can't be resized here, None when they can. Two calls; what they say changes rarely."""
+        if not is_served(call(self._transport, Request(method="GET", path="/api/v1"))):
+            return CannotResize.NOT_SERVED
+        review = call(self._transport, review_request(resize_right(self.namespace)))
+        return None if is_allowed(review) else CannotResize.NOT_PERMITTED
 
     def get_pod(self, name: str) -> PodView | None:
         """Return the pod *name*, or None when there is none."""

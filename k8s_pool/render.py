@@ -15,6 +15,7 @@ from k8s_pool.identity import (
     identity_labels,
     pod_name,
 )
+from k8s_pool.resize import ContainerSize
 from k8s_pool.template import DEFAULT_GRACE_S, GRACE_LIMIT_S, OWN_ENV, PodTemplate
 from k8s_pool.transport import JsonObject
 
@@ -33,12 +34,7 @@ class PodOrder:
     node: str
     vcores: int
     nm_memory_mib: int
-    cpu_request_millicores: int
-    memory_request_mib: int
-    cpu_limit_millicores: int | None = None
-    """None: no limit of its own."""
-    memory_limit_mib: int | None = None
-    """None: as much as the request."""
+    size: ContainerSize
     extended: Mapping[str, int] = field(default_factory=dict, hash=False)
     """Further resources by name, in their own units; request and limit are equal."""
     node_label: str = ""
@@ -64,10 +60,6 @@ class PodOrder:
             raise ValueError(f"active_deadline_s is {self.active_deadline_s}, must be at least 1")
         if self.grace_s is not None and not 1 <= self.grace_s <= GRACE_LIMIT_S:
             raise ValueError(f"grace_s is {self.grace_s}, must be 1 to {GRACE_LIMIT_S}")
-        if self.memory_limit_mib is not None and self.memory_limit_mib < self.memory_request_mib:
-            raise ValueError("memory_limit_mib is below memory_request_mib")
-        if self.cpu_limit_millicores is not None and self.cpu_limit_millicores < self.cpu_request_millicores:
-            raise ValueError("cpu_limit_millicores is below cpu_request_millicores")
         if taken := sorted(self.env.keys() & set(OWN_ENV)):
             raise ValueError(f"env holds {', '.join(taken)}, which the order sets by itself")
 
@@ -120,18 +112,13 @@ def _only_on(node: str) -> JsonObject:
 def _with_order(container: Mapping[str, Any], order: PodOrder) -> JsonObject:
     resources = container.get("resources") or {}
     extended = {name: str(count) for name, count in sorted(order.extended.items())}
-    limit_mib = order.memory_request_mib if order.memory_limit_mib is None else order.memory_limit_mib
-    requests = {"cpu": f"{order.cpu_request_millicores}m", "memory": f"{order.memory_request_mib}Mi", **extended}
-    limits = {"memory": f"{limit_mib}Mi", **extended}
-    if order.cpu_limit_millicores is not None:
-        limits["cpu"] = f"{order.cpu_limit_millicores}m"
     return {
         **container,
         "env": _env(container.get("env") or (), order),
         "resources": {
             **resources,
-            "requests": {**(resources.get("requests") or {}), **requests},
-            "limits": {**(resources.get("limits") or {}), **limits},
+            "requests": {**(resources.get("requests") or {}), **order.size.requests, **extended},
+            "limits": {**(resources.get("limits") or {}), **order.size.limits, **extended},
         },
     }
 

@@ -26,6 +26,11 @@ class MissingRight:
         return f"{self.verb} {named} {f'in {self.namespace}' if self.namespace else 'in the whole cluster'}"
 
 
+def resize_right(namespace: str) -> MissingRight:
+    """Return the right to resize pods in *namespace* in place."""
+    return MissingRight(verb="patch", resource="pods/resize", namespace=namespace)
+
+
 def needed_rights(namespace: str) -> tuple[MissingRight, ...]:
     """Return every right that some call of this package uses, with its pods in *namespace*."""
     cluster = (("list", "nodes"), ("watch", "nodes"), ("list", "pods"), ("watch", "pods"))
@@ -33,6 +38,7 @@ def needed_rights(namespace: str) -> tuple[MissingRight, ...]:
     return (
         *(MissingRight(verb=verb, resource=resource, namespace=None) for verb, resource in cluster),
         *(MissingRight(verb=verb, resource=resource, namespace=namespace) for verb, resource in local),
+        resize_right(namespace),
     )
 
 

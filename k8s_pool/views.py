@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from k8s_pool.amounts import ZERO, KubeAmount
 from k8s_pool.identity import DEADLINE, POOL, PROMISE, Identity
+from k8s_pool.resize import PodSizes
 
 NO_WORDS: Mapping[str, str] = {}
 
@@ -100,6 +101,8 @@ class PodView:
     unset_requests: tuple[str, ...] = ()
     """Which of cpu and memory some container doesn't request: a quota that bounds these would refuse such a pod."""
     identity: Identity = Identity.NONE
+    sizes: PodSizes | None = None
+    """Of a pod that carries our labels; None for all others."""
 
     @property
     def key(self) -> PodKey:

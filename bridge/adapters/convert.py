@@ -50,20 +50,6 @@ def shape_from_text(text: str | None) -> Resources | None:
         return None
 
 
-def room_text(room: Room) -> str:
-    """Write an amount as a pod's annotation."""
-    return f"cpu_millicores={room.cpu_millicores},memory_mib={room.memory_mib}"
-
-
-def room_from_text(text: str | None) -> Room | None:
-    """Read such an annotation; None where it is absent or not of this form."""
-    try:
-        parts = dict(part.split("=", 1) for part in (text or "").split(","))
-        return Room(cpu_millicores=int(parts["cpu_millicores"]), memory_mib=int(parts["memory_mib"]))
-    except (KeyError, ValueError):
-        return None
-
-
 def room_of_yarn(amount: YarnResource | Resources, vcores_per_core: float) -> Room:
     """Say in Kubernetes' units what YARN counts; rounded up."""
     cores = Fraction(amount.vcores) / _exact(vcores_per_core)

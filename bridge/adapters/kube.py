@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from bridge.adapters.convert import room_from_text, room_of, room_text, shape_from_text
+from bridge.adapters.convert import room_of, shape_from_text
 from bridge.adapters.kube_errors import translated
-from bridge.core.actions import CreatePod, DeletePod
+from bridge.core.actions import CreatePod, DeletePod, ResizePod
 from bridge.core.reasons import LenderRefusal
-from bridge.core.resources import NO_ROOM, NOTHING, Room
-from bridge.core.snapshot import ElasticPod, KubeFacts, Lender, PodPhase, Promise
+from bridge.core.resources import NOTHING, Room
+from bridge.core.snapshot import CannotResize, ElasticPod, KubeFacts, Lender, PodPhase, Promise, Resizing
 from bridge.ports import Clock, Rejected, Stale
 from k8s_pool import (
     ZERO,
     AlreadyExists,
+    ContainerSize,
     FleetView,
     KubeAmount,
+    KubeError,
     KubePool,
     LenderRoom,
     PodOrder,
@@ -34,12 +35,12 @@ from k8s_pool import (
 
 LENDER = "tidebridge.dev/lender"
 SHAPE = "tidebridge.dev/shape"
-TAKES = "tidebridge.dev/takes"
-"""What a pod takes of the room lent, where it requests less than that."""
 
 RETRYING_FOR_S = 15.0
 """A view whose watch is broken is trusted this long; a healthy but silent watch much longer."""
 SILENT_FOR_S = 180.0
+ASK_AGAIN = timedelta(minutes=1)
+"""How long it is believed that pods can't be resized; that they can is believed for good."""
 
 
 def template_extra(template: PodTemplate) -> Room:
@@ -51,8 +52,7 @@ def template_extra(template: PodTemplate) -> Room:
         node="any",
         vcores=1,
         nm_memory_mib=1,
-        cpu_request_millicores=own.cpu_millicores,
-        memory_request_mib=own.memory_mib,
+        size=ContainerSize(cpu_request_millicores=own.cpu_millicores, memory_request_mib=own.memory_mib),
         deadline_at=datetime(2000, 1, 1, tzinfo=UTC),
         active_deadline_s=1,
     )
@@ -89,6 +89,8 @@ class KubeCluster:
         self._requested = requested
         self._ephemeral_mib = pod_requests(template.body).ephemeral_mib
         self._extra = template_extra(template)
+        self._cannot_resize: CannotResize | None = CannotResize.UNKNOWN
+        self._ask_again_at = datetime.min.replace(tzinfo=UTC)
 
     def observe(self) -> KubeFacts:
         """Read lenders and pods; see ``bridge.ports.Kube``."""
@@ -113,6 +115,31 @@ class KubeCluster:
             online_waiting=room_of(waiting_for(rooms, view.pending)),
             impostors=tuple(sorted(pod.name for pod in view.impostors if pod.pool == self._pool)),
             other_addresses=frozenset(pod.ip for pod in others if pod.ip is not None),
+            cannot_resize=self._resize_hindrance(),
+        )
+
+    def _resize_hindrance(self) -> CannotResize | None:
+        """Say why pods can't be resized, asking the API server at most once in a while."""
+        now = self._clock.now()
+        if self._cannot_resize is not None and now >= self._ask_again_at:
+            self._ask_again_at = now + ASK_AGAIN
+            try:
+                said = self._pods.cannot_resize()
+            except KubeError:
+                self._cannot_resize = CannotResize.UNKNOWN
+            else:
+                self._cannot_resize = None if said is None else CannotResize(said.value)
+        return self._cannot_resize
+
+    def _size(self, takes: Room) -> ContainerSize:
+        """Say what the NodeManager's container requests, and is held to, in a pod that takes so much of its lender."""
+        own = takes - self._extra
+        requested = own if self._requested is None else self._requested
+        return ContainerSize(
+            cpu_request_millicores=requested.cpu_millicores,
+            cpu_limit_millicores=None if self._requested is None else own.cpu_millicores,
+            memory_request_mib=requested.memory_mib,
+            memory_limit_mib=own.memory_mib,
         )
 
     def _slots(self, room: LenderRoom, own: int, elsewhere: Mapping[str, KubeAmount]) -> int:
@@ -132,31 +159,32 @@ class KubeCluster:
         """Make a promise's pod; see ``bridge.ports.Kube``."""
         if promise.deadline is None:
             raise Rejected(f"promise {promise.id} has no deadline")
-        own = act.requests - self._extra
-        requested = own if self._requested is None else self._requested
         order = PodOrder(
             pool=self._pool,
             promise=act.promise_id,
             node=act.lender,
             vcores=act.shape.vcores,
             nm_memory_mib=act.shape.memory_mib,
-            cpu_request_millicores=requested.cpu_millicores,
-            cpu_limit_millicores=None if self._requested is None else own.cpu_millicores,
-            memory_request_mib=requested.memory_mib,
-            memory_limit_mib=own.memory_mib,
+            size=self._size(act.requests),
             node_label=act.label or "",
             env=self._env,
             deadline_at=promise.deadline,
             active_deadline_s=math.ceil(act.lives_at_most.total_seconds()),
             grace_s=math.ceil(act.grace.total_seconds()),
             priority_class_name=self._priority_class,
-            annotations={LENDER: act.lender} | ({} if self._requested is None else {TAKES: room_text(act.requests)}),
+            annotations={LENDER: act.lender},
         )
         with translated(f"create pod {order.name}"):
             try:
                 self._pods.create_pod(render(self._template, order))
             except AlreadyExists:
                 return
+
+    def resize_pod(self, act: ResizePod) -> None:
+        """Ask for another size of a promise's pod; see ``bridge.ports.Kube``."""
+        name = pod_name(self._pool, act.promise_id)
+        with translated(f"resize pod {name}"):
+            self._pods.resize_pod(name, uid=act.uid, size=self._size(act.requests))
 
     def delete(self, act: DeletePod) -> None:
         """Delete a promise's pod; see ``bridge.ports.Kube``."""
@@ -182,13 +210,8 @@ def refuse_stale(view: FleetView) -> None:
 
 
 def _taken(pod: PodView) -> KubeAmount:
-    """Say what an elastic pod takes of the room lent: what it was made for, and never less than it requests."""
-    made_for = room_from_text(pod.annotations.get(TAKES)) or NO_ROOM
-    return replace(
-        pod.requests,
-        cpu_millicores=max(pod.requests.cpu_millicores, made_for.cpu_millicores),
-        memory_mib=max(pod.requests.memory_mib, made_for.memory_mib),
-    )
+    """Say what an elastic pod takes of the room lent: what it is held to, however little of it is requested."""
+    return pod.requests if pod.sizes is None else pod.sizes.counted
 
 
 def _taken_by_lender(pods: tuple[PodView, ...]) -> Mapping[str, KubeAmount]:
@@ -232,4 +255,7 @@ def _pod(pod: PodView) -> ElasticPod:
         ip=pod.ip,
         deleting_since=pod.deleting_since,
         trouble=trouble,
+        requested=None if pod.sizes is None else room_of(pod.sizes.asked),
+        allocated=None if pod.sizes is None or pod.sizes.in_force is None else room_of(pod.sizes.in_force),
+        resizing=Resizing.NONE if pod.sizes is None else Resizing(pod.sizes.resizing.value),
     )

@@ -19,6 +19,7 @@ from bridge.core.actions import (
     MapLabel,
     Plan,
     ResizeNode,
+    ResizePod,
     Step,
     UnmapLabel,
 )
@@ -72,6 +73,9 @@ def describe(step: Step) -> str:
             timeout = -1 if resize.overcommit_timeout is None else resize.overcommit_timeout.total_seconds()
             words += [f"purpose={resize.purpose}", f"node={resize.node_id}", f"vcores={resize.total.vcores}"]
             words += [f"memory_mib={resize.total.memory_mib}", f"overcommit_timeout_s={timeout:g}"]
+        case ResizePod(promise_id=promise_id, requests=requests):
+            words += [f"promise={promise_id}", f"cpu_millicores={requests.cpu_millicores}"]
+            words += [f"memory_mib={requests.memory_mib}"]
         case MapLabel(host=host, label=label):
             words += [f"host={host}", f"label={label}"]
         case UnmapLabel(host=host):
@@ -143,7 +147,7 @@ class _Acting:
 
 def _system(act: Act | None) -> str:
     """Name the system that an act is for."""
-    return "API server" if isinstance(act, CreatePod | DeletePod) else "ResourceManager"
+    return "API server" if isinstance(act, CreatePod | ResizePod | DeletePod) else "ResourceManager"
 
 
 def _call(act: Act | None, promise: Promise | None, pool: Pool) -> None:
@@ -155,6 +159,8 @@ def _call(act: Act | None, promise: Promise | None, pool: Pool) -> None:
             pool.kube.delete(act)
         case ResizeNode():
             pool.yarn.resize(act)
+        case ResizePod():
+            pool.kube.resize_pod(act)
         case AddLabel(label=label):
             pool.yarn.add_label(label)
         case MapLabel(host=host, label=label):

@@ -313,6 +313,7 @@ _OVERDUE = frozenset({"id", "lender", "deadline", "state"})
 _SNAKE = {
     "CreatePod": "create_pod",
     "ResizeNode": "resize_node",
+    "ResizePod": "resize_pod",
     "DeletePod": "delete_pod",
     "AddLabel": "add_label",
     "MapLabel": "map_label",

@@ -52,6 +52,18 @@ class ResizeNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResizePod:
+    """Ask for another size of a pod that runs, in place; its containers stay, and what came of it shows in the pod."""
+
+    promise_id: str
+    uid: str
+    requests: Room
+    """What the whole pod is to take of its lender, in the same words as ``CreatePod.requests``."""
+    grows: bool
+    """On some axis it is more than the pod takes now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeletePod:
     """Delete a pod by name and uid; another pod of the same name is left alone."""
 
@@ -82,7 +94,7 @@ class UnmapLabel:
     host: str
 
 
-Act = CreatePod | ResizeNode | DeletePod | AddLabel | MapLabel | UnmapLabel
+Act = CreatePod | ResizeNode | ResizePod | DeletePod | AddLabel | MapLabel | UnmapLabel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +117,8 @@ class Step:
                 return True
             case ResizeNode(purpose=Purpose.RECOMMISSION | Purpose.REASSERT):
                 return True
+            case ResizePod(grows=grows):
+                return grows
             case _:
                 return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bridge.core.actions import AddLabel, CreatePod, DeletePod, MapLabel, Plan, ResizeNode, Step, UnmapLabel
+from bridge.core.actions import AddLabel, CreatePod, DeletePod, MapLabel, Plan, ResizeNode, ResizePod, Step, UnmapLabel
 from bridge.core.decide import Decision
 from bridge.core.drain import Return
 from bridge.core.growth import new_nodes, reopened
@@ -15,7 +15,7 @@ from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap
 from bridge.core.snapshot import Snapshot
 
-_ORDER = {DeletePod: 0, ResizeNode: 1, UnmapLabel: 3, AddLabel: 4, MapLabel: 5, CreatePod: 7}
+_ORDER = {DeletePod: 0, ResizeNode: 1, ResizePod: 1, UnmapLabel: 3, AddLabel: 4, MapLabel: 5, CreatePod: 7}
 
 
 def plan(snapshot: Snapshot, decision: Decision) -> Plan:

@@ -73,6 +73,12 @@ class Room:
         """Take *ratio* (0 to 1) of this amount, rounded down."""
         return _share(self.cpu_millicores, self.memory_mib, ratio)
 
+    def largest(self, other: Room) -> Room:
+        """Take the greater of both amounts, axis by axis."""
+        if other is self:
+            return self
+        return _room(max(self.cpu_millicores, other.cpu_millicores), max(self.memory_mib, other.memory_mib))
+
     def at_least_zero(self) -> Room:
         """Lift negative axes to zero: a node that is oversold already has no room."""
         if self.cpu_millicores >= 0 and self.memory_mib >= 0:

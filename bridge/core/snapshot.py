@@ -138,6 +138,30 @@ class Lender:
     refusal: LenderRefusal | None = None
 
 
+class Resizing(StrEnum):
+    """Where a resize in place stands."""
+
+    NONE = "none"
+    """What was asked for is in force."""
+    IN_PROGRESS = "in_progress"
+    """The kubelet hasn't looked yet, or is at it."""
+    DEFERRED = "deferred"
+    """The node has no room for it now; the kubelet tries again by itself."""
+    INFEASIBLE = "infeasible"
+    """The node can never have room for it; what was asked for isn't counted as taken."""
+
+
+class CannotResize(StrEnum):
+    """Why pods keep the size they were made with."""
+
+    UNKNOWN = "unknown"
+    """Nobody has asked the API server yet, or it didn't answer."""
+    NOT_SERVED = "not_served"
+    """The API server has no pods/resize: it is older than 1.33, or the feature is off."""
+    NOT_PERMITTED = "not_permitted"
+    """The right to patch pods/resize is missing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElasticPod:
     """A NodeManager pod of this pool, as Kubernetes shows it."""
@@ -148,6 +172,7 @@ class ElasticPod:
     lender: str
     """The lender it was made for."""
     requests: Room
+    """What it takes of the room lent; while it is resized, the greater of what is asked for and what is in force."""
     shape: Resources
     phase: PodPhase
     deadline: datetime | None
@@ -157,6 +182,11 @@ class ElasticPod:
     deleting_since: datetime | None = None
     trouble: str | None = None
     """Why it does not run, in Kubernetes' words (ImagePullBackOff, Unschedulable, …)."""
+    requested: Room | None = None
+    """What it was last asked to take; None where that isn't known apart from ``requests``."""
+    allocated: Room | None = None
+    """What the kubelet has made true; None before its container runs."""
+    resizing: Resizing = Resizing.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +201,8 @@ class KubeFacts:
     """Names of pods that carry this pool's labels but that nobody here made."""
     other_addresses: frozenset[str] = frozenset()
     """Addresses of other pools' elastic pods."""
+    cannot_resize: CannotResize | None = CannotResize.UNKNOWN
+    """Why pods can't be resized in place; None where they can."""
 
 
 class YarnNodeState(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from bridge.core.actions import CreatePod, DeletePod, ResizeNode
+from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod
 from bridge.core.snapshot import KubeFacts, Promise, YarnFacts
 
 
@@ -46,6 +46,10 @@ class Kube(Protocol):
 
     def create(self, act: CreatePod, promise: Promise) -> None:
         """Make the pod of a promise; if it is there already, nothing happens."""
+        ...
+
+    def resize_pod(self, act: ResizePod) -> None:
+        """Ask for another size of the pod with this uid; ``Rejected`` if it is gone. Look again for the effect."""
         ...
 
     def delete(self, act: DeletePod) -> None:

@@ -77,6 +77,8 @@ class SimConfig:
     pod_ips: int = 16
     """Addresses for NodeManager pods; a used one comes back after the others, and the pool grows when it is empty."""
     pod_start_s: int = 1
+    resize_s: int = 2
+    """From the request for another size of a pod until the kubelet has taken, put off or refused it."""
     pod_stop_s: int = 1
     """From SIGTERM to the end of a pod's processes."""
 

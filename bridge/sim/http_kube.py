@@ -10,10 +10,11 @@ from typing import Any
 
 import orjson
 
+from bridge.core.snapshot import CannotResize
 from bridge.ports import Denied, NotUnderstood, PortError, Unavailable
 from bridge.sim.errors import ApiRefusal
 from bridge.sim.http_kube_metrics import MetricsApi
-from bridge.sim.http_kube_objects import pod_json, read_order
+from bridge.sim.http_kube_objects import pod_json, read_order, read_size
 from bridge.sim.http_kube_tenants import TenantApi
 from bridge.sim.http_watch import Chosen, Thing, Watches, refused
 from bridge.sim.http_words import NOT_JSON, Answer, Question
@@ -22,7 +23,9 @@ from bridge.sim.world import SimWorld
 
 _VERSION = {"major": "1", "minor": "34", "gitVersion": "v1.34.0", "platform": "linux/amd64"}
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-_PATH = re.compile(r"/api/v1/(?:namespaces/(?P<namespace>[^/]+)/)?(?P<kind>nodes|pods|events)(?:/(?P<name>[^/]+))?")
+_PATH = re.compile(
+    r"/api/v1/(?:namespaces/(?P<namespace>[^/]+)/)?(?P<kind>nodes|pods|events)(?:/(?P<name>[^/]+))?(?P<part>/resize)?"
+)
 _KINDS = {"nodes": "Node", "pods": "Pod"}
 
 
@@ -47,6 +50,7 @@ class KubeApi:
         self._events: dict[tuple[str, str], dict[str, Any]] = {}
         self._acts: Mapping[tuple[str, str], tuple[str, Callable[[Target, Question], Answer]]] = {
             ("POST", "pods"): ("kube.create", self._create),
+            ("PATCH", "pods/resize"): ("kube.resize", self._resize),
             ("DELETE", "pods"): ("kube.delete", self._delete),
             ("POST", "events"): ("kube.tell", self._tell),
             ("PATCH", "events"): ("kube.tell", self._tell_again),
@@ -80,8 +84,9 @@ class KubeApi:
         if question.path == "/version":
             return Answer.of(_VERSION)
         if question.path == _REVIEWS:
-            review = question.json()
-            return Answer.of({**review, "status": {"allowed": True}} if isinstance(review, dict) else {}, 201)
+            return self._review(question.json())
+        if question.path == "/api/v1":
+            return self._resources()
         if (answer := self._tenants.answer(question)) is not None:
             return answer
         if (answer := self._metrics.answer(question)) is not None:
@@ -89,7 +94,7 @@ class KubeApi:
         match = _PATH.fullmatch(question.path)
         if match is None:
             raise ApiRefusal(404, "NotFound", "the server could not find the requested resource")
-        target = Target(match["kind"], match["namespace"] or "", match["name"] or "")
+        target = Target(match["kind"] + (match["part"] or ""), match["namespace"] or "", match["name"] or "")
         if question.method == "GET":
             with self._world.faults.around("kube.observe"):
                 return self._read(target, question.query)
@@ -98,6 +103,21 @@ class KubeApi:
         call, act = self._acts[question.method, target.kind]
         with self._world.faults.around(call):
             return act(target, question)
+
+    # --- What may be asked for
+
+    def _resources(self) -> Answer:
+        """List the resources there are, as far as somebody asks for them."""
+        hindrance = self._world.kube.cannot_resize
+        names = ["nodes", "pods", "events", *(("pods/resize",) if hindrance is not CannotResize.NOT_SERVED else ())]
+        return Answer.of({"kind": "APIResourceList", "groupVersion": "v1", "resources": [{"name": n} for n in names]})
+
+    def _review(self, review: object) -> Answer:
+        if not isinstance(review, dict):
+            return Answer.of({}, 201)
+        subresource = review["spec"]["resourceAttributes"].get("subresource")
+        is_refused = self._world.kube.cannot_resize is CannotResize.NOT_PERMITTED and subresource == "resize"
+        return Answer.of({**review, "status": {"allowed": not is_refused}}, 201)
 
     # --- Reading
 
@@ -132,6 +152,20 @@ class KubeApi:
         if not isinstance(body, dict):
             raise ApiRefusal(400, "BadRequest", "a pod was expected")
         return self._shown(self._world.kube.create(read_order(body, target.namespace)), 201)
+
+    def _resize(self, target: Target, question: Question) -> Answer:
+        hindrance, body = self._world.kube.cannot_resize, question.json()
+        if hindrance is CannotResize.NOT_SERVED:
+            raise ApiRefusal(404, "NotFound", "the server could not find the requested resource")
+        if hindrance is CannotResize.NOT_PERMITTED:
+            user = (
+                f'User "sim" cannot patch resource "pods/resize" in API group "" in the namespace "{target.namespace}"'
+            )
+            raise ApiRefusal(403, "Forbidden", f'pods "{target.name}" is forbidden: {user}')
+        if not isinstance(body, dict):
+            raise ApiRefusal(400, "BadRequest", "a patch of a pod was expected")
+        size = read_size(self._world.kube.pod(target.namespace, target.name), body)
+        return self._shown(self._world.kube.resize(target.namespace, target.name, size))
 
     def _delete(self, target: Target, question: Question) -> Answer:
         options = orjson.loads(question.body) if question.body else {}

@@ -8,15 +8,17 @@ from typing import Any
 import orjson
 
 from bridge.core.resources import NO_ROOM, Resources, Room
-from bridge.core.snapshot import PodPhase
+from bridge.core.snapshot import PodPhase, Resizing
 from bridge.sim.clock import SimClock
 from bridge.sim.errors import ApiRefusal
-from bridge.sim.pods import KubeNode, Pod, PodOrder
+from bridge.sim.pods import KubeNode, Pod, PodOrder, PodSize
 from bridge.sim.times import write_time
 from k8s_pool.quantity import QuantityError, cpu_millicores_up, mib_up
 
 PRIORITY_BY_CLASS = {"": 0, "tidebridge-elastic": -100}
+NODEMANAGER = "nodemanager"
 _NEVER_PREEMPT = frozenset({"tidebridge-elastic"})
+_PENDING = {Resizing.DEFERRED: "Deferred", Resizing.INFEASIBLE: "Infeasible"}
 
 Document = dict[str, Any]
 
@@ -32,11 +34,14 @@ def read_order(body: Mapping[str, Any], namespace: str) -> PodOrder:
     if class_name not in PRIORITY_BY_CLASS:
         text = f'pods "{name}" is forbidden: no PriorityClass with name {class_name} was found'
         raise ApiRefusal(403, "Forbidden", text)
+    size = _size(containers)
     env = {entry["name"]: entry.get("value", "") for one in containers for entry in one.get("env") or ()}
     return PodOrder(
         name=name,
         namespace=namespace,
-        requests=_requests(containers),
+        requests=size.requests,
+        takes=size.takes,
+        resources=size.resources,
         labels=meta.get("labels") or {},
         annotations=meta.get("annotations") or {},
         priority=PRIORITY_BY_CLASS[class_name],
@@ -51,18 +56,39 @@ def read_order(body: Mapping[str, Any], namespace: str) -> PodOrder:
     )
 
 
-def _requests(containers: Any) -> Room:
-    total = NO_ROOM
+def read_size(pod: Pod, body: Mapping[str, Any]) -> PodSize:
+    """Read the NodeManager's new resources from a patch of pods/resize; refuse what an API server would refuse."""
+    uid = (body.get("metadata") or {}).get("uid", pod.uid)
+    if uid != pod.uid:
+        name = pod.order.name
+        raise ApiRefusal(422, "Invalid", f'Pod "{name}" is invalid: metadata.uid: Invalid value: field is immutable')
+    changed = {one["name"]: one.get("resources") or {} for one in body["spec"]["containers"]}
+    containers = (pod.order.body or {}).get("spec", _spec(pod.order))["containers"]
+    return _size([{**one, "resources": changed.get(one["name"], one.get("resources"))} for one in containers])
+
+
+def _size(containers: Any) -> PodSize:
+    """Sum what containers request, and what the pod takes when the NodeManager's limits count as its requests."""
+    requests, takes, of_nodemanager = NO_ROOM, NO_ROOM, None
     for container in containers:
-        asked = (container.get("resources") or {}).get("requests") or {}
-        try:
-            total += Room(
-                cpu_millicores=cpu_millicores_up(str(asked.get("cpu", "0"))),
-                memory_mib=mib_up(str(asked.get("memory", "0"))),
-            )
-        except QuantityError as error:
-            raise ApiRefusal(400, "BadRequest", str(error)) from error
-    return total
+        resources = container.get("resources") or {}
+        asked = _room(resources.get("requests") or {})
+        requests += asked
+        if container["name"] == NODEMANAGER:
+            of_nodemanager = resources
+            asked = asked.largest(_room(resources.get("limits") or {}))
+        takes += asked
+    return PodSize(requests=requests, takes=takes, resources=of_nodemanager)
+
+
+def _room(amounts: Mapping[str, Any]) -> Room:
+    try:
+        return Room(
+            cpu_millicores=cpu_millicores_up(str(amounts.get("cpu", "0"))),
+            memory_mib=mib_up(str(amounts.get("memory", "0"))),
+        )
+    except QuantityError as error:
+        raise ApiRefusal(400, "BadRequest", str(error)) from error
 
 
 def _pinned_to(spec: Mapping[str, Any]) -> str | None:
@@ -146,6 +172,11 @@ def _pod(pod: Pod, clock: SimClock) -> Document:
         meta["deletionGracePeriodSeconds"] = pod.grace_s
     spec: Document = dict(posted.get("spec") or _spec(order))
     spec["priority"] = order.priority
+    if order.nodemanager is not None:
+        resources = _resources(pod.asked)
+        spec["containers"] = [
+            {**one, "resources": resources} if one["name"] == NODEMANAGER else one for one in spec["containers"]
+        ]
     if pod.node is not None:
         spec["nodeName"] = pod.node.name
     return {"metadata": meta, "spec": spec, "status": _status(pod, spec, clock)}
@@ -169,9 +200,17 @@ def requests_document(requests: Room) -> Document:
     return {name: f"{amount}{unit}" for name, amount, unit in amounts if amount}
 
 
+def _resources(size: PodSize) -> Mapping[str, Any]:
+    """Write the NodeManager's resources: as they were sent, or by the amounts where it was made without the API."""
+    if size.resources is not None:
+        return size.resources
+    requests = {"requests": requests_document(size.requests)}
+    return requests if size.takes == size.requests else {**requests, "limits": requests_document(size.takes)}
+
+
 def _spec(order: PodOrder) -> Document:
     container: Document = {
-        "name": "main" if order.nodemanager is None else "nodemanager",
+        "name": "main" if order.nodemanager is None else NODEMANAGER,
         "image": "registry.example/main:1",
         "resources": {"requests": requests_document(order.requests)},
     }
@@ -207,12 +246,18 @@ def _status(pod: Pod, spec: Mapping[str, Any], clock: SimClock) -> Document:
     conditions = [placed, {"type": "Ready", "status": "True" if is_running else "False"}]
     if pod.disruption is not None:
         conditions.append({"type": "DisruptionTarget", "status": "True", "reason": pod.disruption})
+    if pod.resizing in _PENDING:
+        conditions.append({"type": "PodResizePending", "status": "True", "reason": _PENDING[pod.resizing]})
     status: Document = {"phase": pod.phase.value, "conditions": conditions}
     if pod.node is None:
         return status
     images = {container["name"]: container.get("image", "") for container in spec["containers"]}
     rest = {"imageID": "", "ready": is_running, "restartCount": 0, "state": _state(pod, clock)}
-    status["containerStatuses"] = [{"name": name, "image": image, **rest} for name, image in images.items()]
+    in_force = {} if pod.started is None or pod.order.nodemanager is None else {"resources": _resources(pod.in_force)}
+    status["containerStatuses"] = [
+        {"name": name, "image": image, **rest, **(in_force if name == NODEMANAGER else {})}
+        for name, image in images.items()
+    ]
     if pod.started is not None:
         status["startTime"] = write_time(clock.at(pod.started))
     if pod.ip is not None:

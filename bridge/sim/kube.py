@@ -7,17 +7,19 @@ a NodeManager pod is told to ``Runtime``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from bridge.core.resources import NO_ROOM, Room
-from bridge.core.snapshot import PodPhase
+from bridge.core.snapshot import CannotResize, PodPhase, Resizing
 from bridge.sim.accounts import Accounts
 from bridge.sim.clock import KUBE_SCHEDULER, Timeline
 from bridge.sim.config import SimConfig
 from bridge.sim.errors import ApiRefusal, check_uid
-from bridge.sim.pods import KubeNode, Pod, PodOrder
+from bridge.sim.pods import KubeNode, Pod, PodOrder, PodSize
 from bridge.sim.quotas import Quotas
+from bridge.sim.resizing import deferred_on, verdict
 
 _EVENTS_KEPT = 1000
 
@@ -72,6 +74,8 @@ class KubeCluster:
         self.workloads: dict[tuple[str, str], Controller] = {}
         """Who makes pods, by namespace and the workload's name."""
         self.watcher: Watcher | None = None
+        self.cannot_resize: CannotResize | None = None
+        """Why it takes no resize in place; None while it does."""
         self.nodes: dict[str, KubeNode] = {}
         self.pods: dict[tuple[str, str], Pod] = {}
         self.elastic: dict[tuple[str, str], Pod] = {}
@@ -106,7 +110,8 @@ class KubeCluster:
             raise ApiRefusal(409, "AlreadyExists", f'pods "{order.name}" already exists')
         self._made += 1
         uid = f"00000000-0000-4000-8000-{self._made:012x}"
-        pod = Pod(self._made, uid, order, self._timeline.now, order.is_elastic, grace_s=order.grace_s)
+        size = order.size
+        pod = Pod(self._made, uid, order, self._timeline.now, order.is_elastic, size, size, grace_s=order.grace_s)
         self.pods[key] = pod
         if order.nodemanager is not None:
             self.elastic[key] = pod
@@ -121,6 +126,18 @@ class KubeCluster:
         if (namespace, name) not in self.pods:
             raise ApiRefusal(404, "NotFound", f'pods "{name}" not found')
         return self.pods[namespace, name]
+
+    def resize(self, namespace: str, name: str, size: PodSize, *, uid: str | None = None) -> Pod:
+        """Ask for another size of a pod; its kubelet sees to it a moment later."""
+        pod = self.pod(namespace, name)
+        check_uid("pods", name, pod.uid, uid)
+        with self._recounted(pod):
+            pod.asked = size
+            if pod.node is None:
+                pod.in_force = size
+            pod.resizing = Resizing.NONE if pod.asked == pod.in_force else Resizing.IN_PROGRESS
+        self._timeline.at(self._timeline.now + self._config.resize_s, self._sync_size, pod)
+        return pod
 
     def delete(self, namespace: str, name: str, *, uid: str | None = None, grace_s: int | None = None) -> Pod:
         """Delete a pod, with SIGTERM and a grace period; a shorter one replaces a longer."""
@@ -173,7 +190,7 @@ class KubeCluster:
                 continue
             self._preempt_for(pod)
             if pod.nominated is not None:
-                held[pod.nominated] = held.get(pod.nominated, NO_ROOM) + pod.order.requests
+                held[pod.nominated] = held.get(pod.nominated, NO_ROOM) + pod.counted.requests
             self._cannot_place(pod)
 
     def _allowed(self, pod: Pod) -> list[KubeNode]:
@@ -191,7 +208,7 @@ class KubeCluster:
         fitting = [
             node
             for node in self._allowed(pod)
-            if len(node.pods) < node.slots and pod.order.requests.fits_in(node.free - held.get(node.name, NO_ROOM))
+            if len(node.pods) < node.slots and pod.counted.requests.fits_in(node.free - held.get(node.name, NO_ROOM))
         ]
         return max(fitting, key=lambda node: (node.free.cpu_millicores, node.free.memory_mib), default=None)
 
@@ -229,11 +246,11 @@ class KubeCluster:
         )
         free, victims = node.free, []
         for other in lower:
-            if pod.order.requests.fits_in(free):
+            if pod.counted.requests.fits_in(free):
                 break
-            free += other.order.requests
+            free += other.counted.requests
             victims.append(other)
-        fits = pod.order.requests.fits_in(free)
+        fits = pod.counted.requests.fits_in(free)
         return [victim for victim in victims if victim.deleting is None] if fits else []
 
     def _cannot_place(self, pod: Pod) -> None:
@@ -256,10 +273,10 @@ class KubeCluster:
         if node is None:
             return
         if pod.is_elastic:
-            node.elastic += pod.order.requests * sign
+            node.elastic += pod.counted.requests * sign
             node.elastic_pods += sign
         else:
-            node.online += pod.order.requests * sign
+            node.online += pod.counted.requests * sign
 
     def _count_shortage(self, pod: Pod) -> None:
         waited = (self._timeline.now - pod.created) * pod.order.requests.cpu_millicores / 1000
@@ -268,7 +285,33 @@ class KubeCluster:
         elif not pod.is_elastic:
             self._accounts.online_short_core_s += waited
 
+    @contextmanager
+    def _recounted(self, pod: Pod) -> Iterator[None]:
+        """Let a pod's size change in this block."""
+        self._count(pod, -1)
+        yield
+        self._count(pod, 1)
+        self._changed("MODIFIED", pod)
+        self._plan()
+
     # --- The kubelet
+
+    def _sync_size(self, pod: Pod) -> None:
+        """Bring the size that was asked for into force, or say why not; what waits on that node may fit then."""
+        if pod.is_leaving or pod.node is None or pod.started is None:
+            return
+        judged = verdict(pod, pod.node)
+        if judged is pod.resizing:
+            return
+        with self._recounted(pod):
+            pod.resizing = judged
+            if judged is Resizing.NONE:
+                pod.in_force = pod.asked
+        self._try_deferred(pod.node)
+
+    def _try_deferred(self, node: KubeNode) -> None:
+        for pod in deferred_on(node):
+            self._timeline.at(self._timeline.now, self._sync_size, pod)
 
     def _start(self, pod: Pod) -> None:
         if pod.is_gone or pod.phase is not PodPhase.PENDING or pod.node is None:
@@ -287,6 +330,7 @@ class KubeCluster:
             self._timeline.at(self._timeline.now + pod.order.lives_at_most_s, self._expire, pod)
         if pod.order.runs_s is not None:
             self._timeline.at(self._timeline.now + pod.order.runs_s, self._complete, pod)
+        self._sync_size(pod)
         self._runtime.pod_runs(pod)
 
     def _complete(self, pod: Pod) -> None:
@@ -324,6 +368,7 @@ class KubeCluster:
         if pod.node is not None:
             del pod.node.pods[pod.seq]
             self._count(pod, -1)
+            self._try_deferred(pod.node)
             if pod.is_elastic and pod.order.nodemanager is not None and pod.bound is not None:
                 self._accounts.lent_core_s += (self._timeline.now - pod.bound) * pod.order.nodemanager.vcores
             if pod.order.workload is not None and pod.bound is not None:

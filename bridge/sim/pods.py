@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.core.resources import NO_ROOM, Resources, Room
-from bridge.core.snapshot import PodPhase
+from bridge.core.snapshot import PodPhase, Resizing
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 COMPONENT = "app.kubernetes.io/component"
@@ -15,10 +15,25 @@ POOL = "tidebridge.dev/pool"
 PROMISE = "tidebridge.dev/promise"
 DEADLINE = "tidebridge.dev/deadline"
 SHAPE = "tidebridge.dev/shape"
-TAKES = "tidebridge.dev/takes"
 LENDER = "tidebridge.dev/lender"
 
 NO_WORDS: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSize:
+    """What a pod is held to, or is to be held to."""
+
+    requests: Room
+    """What the scheduler and the kubelet count."""
+    takes: Room
+    """The same, with the NodeManager's limits in place of its requests: what it takes of the room lent."""
+    resources: Mapping[str, Any] | None = field(default=None, compare=False)
+    """The NodeManager's container's resources as they were sent over the API."""
+
+    def largest(self, other: PodSize) -> PodSize:
+        """Return the greater of both, axis by axis."""
+        return PodSize(requests=self.requests.largest(other.requests), takes=self.takes.largest(other.takes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +43,10 @@ class PodOrder:
     name: str
     namespace: str
     requests: Room
+    takes: Room | None = None
+    """What it takes of the room lent, where that is more than it requests (basis usage)."""
+    resources: Mapping[str, Any] | None = None
+    """The NodeManager's container's resources as they were posted."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     priority: int = 0
@@ -47,6 +66,11 @@ class PodOrder:
     """The tenant's workload that made it."""
     runs_s: int | None = None
     """How long it works until it is done."""
+
+    @property
+    def size(self) -> PodSize:
+        """The size it is to be made with."""
+        return PodSize(requests=self.requests, takes=self.takes or self.requests, resources=self.resources)
 
     @property
     def is_elastic(self) -> bool:
@@ -74,6 +98,11 @@ class Pod:
     order: PodOrder
     created: int
     is_elastic: bool
+    asked: PodSize
+    """The size in its spec."""
+    in_force: PodSize
+    """What the kubelet has made true."""
+    resizing: Resizing = Resizing.NONE
     phase: PodPhase = PodPhase.PENDING
     node: KubeNode | None = None
     nominated: str | None = None
@@ -98,6 +127,13 @@ class Pod:
     def key(self) -> tuple[str, str]:
         """Namespace and name."""
         return self.order.namespace, self.order.name
+
+    @property
+    def counted(self) -> PodSize:
+        """What it counts with: while it is resized the greater of both sizes, unless the kubelet has refused."""
+        if self.asked is self.in_force or self.resizing is Resizing.INFEASIBLE:
+            return self.in_force
+        return self.asked.largest(self.in_force)
 
     @property
     def is_leaving(self) -> bool:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from types import MappingProxyType
 
-from bridge.core.actions import CreatePod, DeletePod, ResizeNode
+from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod
 from bridge.core.reasons import LenderRefusal
 from bridge.core.resources import NO_ROOM, NOTHING, Resources, Room
 from bridge.core.snapshot import (
@@ -23,7 +23,7 @@ from bridge.core.tasks import EndedTask, Task
 from bridge.core.waiting import WaitingContainers
 from bridge.ports import Rejected, Unavailable
 from bridge.sim.apps import AM, AppState, Container, StageRun
-from bridge.sim.errors import RmRefusal
+from bridge.sim.errors import ApiRefusal, RmRefusal
 from bridge.sim.nodes import NodeManager
 from bridge.sim.pods import (
     DEADLINE,
@@ -31,10 +31,10 @@ from bridge.sim.pods import (
     POOL,
     PROMISE,
     SHAPE,
-    TAKES,
     KubeNode,
     Pod,
     PodOrder,
+    PodSize,
     elastic_labels,
     elastic_name,
 )
@@ -210,6 +210,7 @@ class SimKube:
                 pods=tuple(pod for _, pod in self._pods.values()),
                 online_waiting=sum(waiting, NO_ROOM),
                 impostors=tuple(pod.order.name for pod in claimed if not self._is_ours(pod)),
+                cannot_resize=kube.cannot_resize,
             )
 
     def create(self, act: CreatePod, promise: Promise) -> None:
@@ -221,12 +222,12 @@ class SimKube:
             name=elastic_name(self._pool, act.promise_id),
             namespace=self._namespace,
             requests=self._requested or act.requests,
+            takes=act.requests,
             labels=elastic_labels(self._pool, act.promise_id),
             annotations={
                 DEADLINE: write_time(promise.deadline),
                 SHAPE: shape,
                 LENDER: act.lender,
-                TAKES: f"cpu_millicores={act.requests.cpu_millicores},memory_mib={act.requests.memory_mib}",
             },
             priority=self._priority,
             pinned_to=act.lender,
@@ -239,6 +240,18 @@ class SimKube:
         with self._world.faults.around("kube.create"):
             if (order.namespace, order.name) not in self._world.kube.pods:
                 self._world.kube.create(order)
+
+    def resize_pod(self, act: ResizePod) -> None:
+        """Ask for another size of the pod with this uid."""
+        name = elastic_name(self._pool, act.promise_id)
+        size = PodSize(requests=self._requested or act.requests, takes=act.requests)
+        with self._world.faults.around("kube.resize"):
+            if self._world.kube.cannot_resize is not None:
+                raise Rejected(f"pod {name} can't be resized: {self._world.kube.cannot_resize}")
+            try:
+                self._world.kube.resize(self._namespace, name, size, uid=act.uid)
+            except ApiRefusal as error:
+                raise Rejected(str(error)) from error
 
     def delete(self, act: DeletePod) -> None:
         """Delete the pod with this uid; if it is gone already, nothing happens."""
@@ -270,7 +283,8 @@ class SimKube:
         )
 
     def _pod(self, pod: Pod) -> tuple[State, ElasticPod]:
-        state = pod.phase, pod.node, pod.ip, pod.deleting, pod.waiting, pod.message, pod.disruption, pod.ended
+        size = pod.asked, pod.in_force, pod.resizing
+        state = pod.phase, pod.node, pod.ip, pod.deleting, pod.waiting, pod.message, pod.disruption, pod.ended, size
         before = self._pods.get(pod.uid)
         return before if before is not None and before[0] == state else (state, self._elastic_pod(pod))
 
@@ -281,7 +295,7 @@ class SimKube:
             uid=pod.uid,
             promise_id=order.labels[PROMISE],
             lender=order.pinned_to or "",
-            requests=_taken(order),
+            requests=pod.counted.takes,
             shape=order.nodemanager or Resources(vcores=0, memory_mib=0),
             phase=pod.phase,
             deadline=read_time(order.annotations.get(DEADLINE)),
@@ -290,16 +304,10 @@ class SimKube:
             ip=pod.ip,
             deleting_since=None if pod.deleting is None else clock.at(pod.deleting),
             trouble=_trouble(pod),
+            requested=pod.asked.takes,
+            allocated=None if pod.started is None else pod.in_force.takes,
+            resizing=pod.resizing,
         )
-
-
-def _taken(order: PodOrder) -> Room:
-    """Read what a pod takes of the room lent: as its annotation says, or what it requests."""
-    text = order.annotations.get(TAKES)
-    if text is None:
-        return order.requests
-    parts = dict(part.split("=") for part in text.split(","))
-    return Room(cpu_millicores=int(parts["cpu_millicores"]), memory_mib=int(parts["memory_mib"]))
 
 
 def _trouble(pod: Pod) -> str | None:

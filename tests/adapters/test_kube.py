@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,23 @@ import pytest
 
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.kube import KubeCluster, template_extra
-from bridge.core.actions import CreatePod
+from bridge.core.actions import CreatePod, ResizePod
 from bridge.core.resources import NO_ROOM, Resources, Room
-from bridge.core.snapshot import KubeFacts, Promise
-from k8s_pool import FleetState, Freshness, KubePool, PodTemplate, parse_node, parse_pod
+from bridge.core.snapshot import CannotResize, KubeFacts, Promise, Resizing
+from bridge.ports import Clock, Rejected
+from k8s_pool import FleetState, Freshness, KubePool, KubeUnavailable, PodTemplate, parse_node, parse_pod
 from tests.build import make_promise
-from tests.k8s_pool.stubs import HOME, StubReply, StubTransport, raw_container, raw_elastic, raw_node, raw_pod
+from tests.k8s_pool.stubs import (
+    HOME,
+    StubReply,
+    StubTransport,
+    json_reply,
+    raw_container,
+    raw_elastic,
+    raw_node,
+    raw_pod,
+    refusal_reply,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SIDECAR = raw_container("exporter", cpu="1", memory="512Mi")
@@ -28,12 +40,30 @@ def template_with(*containers: dict[str, Any]) -> PodTemplate:
 
 THERE_ALREADY = StubReply(status=409, body=b'{"kind": "Status", "reason": "AlreadyExists", "message": "it exists"}')
 
+NOT_SERVED = json_reply({"resources": [{"name": "pods"}]})
+SERVED = json_reply({"resources": [{"name": "pods"}, {"name": "pods/resize"}]})
+
+
+def allowed(is_allowed: bool) -> StubReply:
+    return json_reply({"status": {"allowed": is_allowed}}, 201)
+
+
+@dataclass
+class SteppedClock:
+    """Tells a time that a test moves."""
+
+    at: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
 
 def cluster(
     *raw: dict[str, Any],
     template: PodTemplate | None = None,
     transport: StubTransport | None = None,
     requested: Room | None = None,
+    clock: Clock | None = None,
 ) -> KubeCluster:
     state = FleetState()
     for each in raw:
@@ -43,8 +73,8 @@ def cluster(
             state.put_node(parse_node(each))
     return KubeCluster(
         lambda: state.view(Freshness(synced_at=NOW)),
-        KubePool(transport or StubTransport([]), HOME),
-        SystemClock(),
+        KubePool(transport or StubTransport([NOT_SERVED]), HOME),
+        clock or SystemClock(),
         pool="night",
         template=template or template_with(),
         node_selector={"lend": "true"},
@@ -106,7 +136,6 @@ def test_a_pod_with_a_sidecar_asks_for_the_promised_room_and_no_more() -> None:
         {"requests": {"cpu": "4000m", "memory": "5120Mi"}, "limits": {"memory": "5120Mi"}},
         SIDECAR["resources"],
     ]
-    assert "tidebridge.dev/takes" not in body["metadata"]["annotations"]
 
 
 def test_by_use_a_pod_requests_its_overhead_and_is_held_to_the_promised_room() -> None:
@@ -116,24 +145,96 @@ def test_by_use_a_pod_requests_its_overhead_and_is_held_to_the_promised_room() -
         {"requests": {"cpu": "250m", "memory": "1024Mi"}, "limits": {"cpu": "4000m", "memory": "5120Mi"}},
         SIDECAR["resources"],
     ]
-    assert body["metadata"]["annotations"]["tidebridge.dev/takes"] == "cpu_millicores=5000,memory_mib=5632"
+
+
+def held_to(pod: dict[str, Any], *, cpu: str, memory: str) -> dict[str, Any]:
+    """Name the pod's container NodeManager, with limits above its requests, as by use."""
+    container = raw_container("nodemanager", cpu="250m", memory="1Gi")
+    container["resources"]["limits"] = {"cpu": cpu, "memory": memory}
+    pod["spec"]["containers"] = [container, SIDECAR]
+    return pod
+
+
+def test_a_pod_takes_what_it_is_held_to_whatever_little_it_requests() -> None:
+    ours, theirs = (
+        held_to(elastic(*words), cpu="4", memory="5Gi")
+        for words in (("p1", "night", "10.0.0.1"), ("p2", "weekend", "10.0.0.2"))
+    )
+    facts = observed(raw_node(), ours, theirs)
+    whole = Room(cpu_millicores=5000, memory_mib=5632)
+    assert [(pod.requests, pod.requested) for pod in facts.pods] == [(whole, whole)]
+    assert [lender.elsewhere for lender in facts.lenders] == [whole]
 
 
 @pytest.mark.parametrize(
-    ("takes", "expected"),
+    ("cpu", "in_force", "expected"),
+    [pytest.param("4", "2", 5000, id="grows"), pytest.param("2", "4", 5000, id="shrinks")],
+)
+def test_a_pod_that_is_resized_takes_the_greater_of_both_sizes(cpu: str, in_force: str, expected: int) -> None:
+    raw = held_to(elastic("p1", "night", "10.0.0.1"), cpu=cpu, memory="5Gi")
+    held = {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"cpu": in_force, "memory": "5Gi"}}
+    raw["status"]["containerStatuses"] = [{"name": "nodemanager", "resources": held}]
+    (pod,) = observed(raw_node(), raw).pods
+    assert pod.resizing is Resizing.IN_PROGRESS
+    assert pod.requests == Room(cpu_millicores=expected, memory_mib=5632)
+    assert pod.requested == Room(cpu_millicores=int(cpu) * 1000 + 1000, memory_mib=5632)
+    assert pod.allocated == Room(cpu_millicores=int(in_force) * 1000 + 1000, memory_mib=5632)
+
+
+RESIZE = ResizePod(promise_id="p1", uid="uid-1", requests=Room(cpu_millicores=3000, memory_mib=3584), grows=False)
+
+
+@pytest.mark.parametrize("requested", [None, Room(cpu_millicores=250, memory_mib=1024)], ids=["requests", "usage"])
+def test_a_pod_is_resized_to_what_a_pod_of_that_size_would_be_made_with(requested: Room | None) -> None:
+    made, resized = StubTransport([THERE_ALREADY]), StubTransport([json_reply(elastic("p1", "night", "10.0.0.1"))])
+    act = replace(ACT, requests=RESIZE.requests)
+    cluster(template=template_with(SIDECAR), transport=made, requested=requested).create(act, PROMISE)
+    cluster(template=template_with(SIDECAR), transport=resized, requested=requested).resize_pod(RESIZE)
+    created_body: Any = made.requests[0].body
+    request = resized.only_request
+    assert (request.method, request.path) == ("PATCH", "/api/v1/namespaces/tidebridge/pods/nm-night-p1/resize")
+    assert request.body == {
+        "metadata": {"uid": "uid-1"},
+        "spec": {
+            "containers": [
+                {"name": "nodemanager", "resources": created_body["spec"]["containers"][0]["resources"]},
+            ]
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "expected"),
+    [(404, "NotFound", Rejected), (422, "Invalid", Rejected), (409, "Conflict", Rejected)],
+)
+def test_a_resize_that_meets_no_such_pod_is_rejected(status: int, reason: str, expected: type[Exception]) -> None:
+    with pytest.raises(expected):
+        cluster(transport=StubTransport([refusal_reply(status, reason)])).resize_pod(RESIZE)
+
+
+@pytest.mark.parametrize(
+    ("replies", "expected"),
     [
-        pytest.param("cpu_millicores=5000,memory_mib=5632", Room(cpu_millicores=5000, memory_mib=5632), id="as made"),
-        pytest.param("cpu_millicores=1,memory_mib=1", Room(cpu_millicores=2000, memory_mib=4096), id="requests more"),
-        pytest.param("all of it", Room(cpu_millicores=2000, memory_mib=4096), id="unreadable"),
+        pytest.param([SERVED, allowed(True)], None, id="served and permitted"),
+        pytest.param([SERVED, allowed(False)], CannotResize.NOT_PERMITTED, id="no right"),
+        pytest.param([NOT_SERVED], CannotResize.NOT_SERVED, id="an older API server"),
+        pytest.param([KubeUnavailable("no answer")], CannotResize.UNKNOWN, id="no answer"),
     ],
 )
-def test_a_pod_takes_what_it_was_made_for_whatever_little_it_requests(takes: str, expected: Room) -> None:
-    ours, theirs = elastic("p1", "night", "10.0.0.1"), elastic("p2", "weekend", "10.0.0.2")
-    for pod in (ours, theirs):
-        pod["metadata"]["annotations"] = {"tidebridge.dev/takes": takes}
-    facts = observed(raw_node(), ours, theirs)
-    assert [pod.requests for pod in facts.pods] == [expected]
-    assert [lender.elsewhere for lender in facts.lenders] == [expected]
+def test_whether_pods_can_be_resized_is_asked_once(
+    replies: list[StubReply | KubeUnavailable], expected: CannotResize | None
+) -> None:
+    transport = StubTransport(list(replies))
+    asked = cluster(raw_node(), transport=transport)
+    assert [asked.observe().cannot_resize, asked.observe().cannot_resize] == [expected, expected]
+
+
+def test_that_pods_cannot_be_resized_is_asked_again_after_a_while() -> None:
+    clock = SteppedClock()
+    asked = cluster(raw_node(), transport=StubTransport([NOT_SERVED, SERVED, allowed(True)]), clock=clock)
+    assert asked.observe().cannot_resize is CannotResize.NOT_SERVED
+    clock.at += timedelta(minutes=2)
+    assert asked.observe().cannot_resize is None
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,21 @@ from datetime import datetime, timedelta
 
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.tick import Ticked, tick
-from bridge.core.actions import CreatePod, DeletePod, ResizeNode
+from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod
 from bridge.core.snapshot import KubeFacts, Memory, Pause, Promise, Snapshot, YarnFacts
 from bridge.ports import TickRecord
-from tests.core.model import Model, created, deleted, labelled, resized, settled, unlabelled, with_label, written
+from tests.core.model import (
+    Model,
+    created,
+    deleted,
+    labelled,
+    resized,
+    resized_pod,
+    settled,
+    unlabelled,
+    with_label,
+    written,
+)
 
 
 class Crash(BaseException):
@@ -80,7 +91,11 @@ class World:
     @property
     def effects(self) -> list[tuple[str, ...]]:
         """The calls that changed either system."""
-        return [call for call in self.calls if call[0] in {"create", "delete", "resize", "add_label", "map_label"}]
+        return [
+            call
+            for call in self.calls
+            if call[0] in {"create", "delete", "resize", "resize_pod", "add_label", "map_label"}
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,10 @@ class FakeKube:
     def create(self, act: CreatePod, promise: Promise) -> None:
         with self.world.call("create", act.promise_id):
             self.world.model = created(self.world.model, act, promise)
+
+    def resize_pod(self, act: ResizePod) -> None:
+        with self.world.call("resize_pod", act.promise_id):
+            self.world.model = resized_pod(self.world.model, act)
 
     def delete(self, act: DeletePod) -> None:
         with self.world.call("delete", act.promise_id):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bridge.core.actions import AddLabel, CreatePod, DeletePod, MapLabel, Plan, ResizeNode, UnmapLabel
+from bridge.core.actions import AddLabel, CreatePod, DeletePod, MapLabel, Plan, ResizeNode, ResizePod, UnmapLabel
 from bridge.core.check import check
 from bridge.core.decide import Decision, decide
 from bridge.core.plan import plan
@@ -90,6 +90,8 @@ def applied(model: Model, done: Round, *, gaps: tuple[str, ...] = (), is_instant
                 model = deleted(model, uid, is_instant=is_instant)
             case ResizeNode() as act if "yarn" not in gaps:
                 model = resized(model, act)
+            case ResizePod() as act:
+                model = resized_pod(model, act)
             case AddLabel(label=label):
                 model = with_label(model, label)
             case MapLabel(host=host, label=label):
@@ -206,6 +208,17 @@ def deleted(model: Model, uid: str, *, is_instant: bool = False) -> Model:
         if pod.uid != uid or not is_instant
     )
     return replace(model, truth=replace(model.truth, kube=replace(model.kube, pods=pods)))
+
+
+def resized_pod(model: Model, act: ResizePod) -> Model:
+    """Give a pod another size at once."""
+    there = tuple(
+        replace(pod, requests=act.requests, requested=act.requests, allocated=act.requests)
+        if pod.uid == act.uid
+        else pod
+        for pod in model.kube.pods
+    )
+    return replace(model, truth=replace(model.truth, kube=replace(model.kube, pods=there)))
 
 
 def resized(model: Model, act: ResizeNode) -> Model:

@@ -13,6 +13,7 @@ import yaml
 
 from k8s_pool import (
     AlreadyExists,
+    ContainerSize,
     FleetWatch,
     Forbidden,
     KubeApi,
@@ -79,8 +80,7 @@ def order(promise: str) -> PodOrder:
         node="no-such-node",
         vcores=1,
         nm_memory_mib=512,
-        cpu_request_millicores=100,
-        memory_request_mib=64,
+        size=ContainerSize(cpu_request_millicores=100, memory_request_mib=64),
         deadline_at=datetime.now(UTC) + timedelta(minutes=5),
         active_deadline_s=300,
     )

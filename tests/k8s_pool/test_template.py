@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k8s_pool import (
+    ContainerSize,
     Identity,
     KubeAmount,
     PodOrder,
@@ -39,6 +40,10 @@ def container(**more: Any) -> dict[str, Any]:
     return {"containers": [{"name": "nodemanager", "image": "nm:1"} | more]}
 
 
+def size(**changes: int) -> ContainerSize:
+    return ContainerSize(**({"cpu_request_millicores": 8000, "memory_request_mib": 17408} | changes))
+
+
 def order(**changes: Any) -> PodOrder:
     legal: dict[str, Any] = {
         "pool": "night",
@@ -46,8 +51,7 @@ def order(**changes: Any) -> PodOrder:
         "node": "node-7",
         "vcores": 8,
         "nm_memory_mib": 16384,
-        "cpu_request_millicores": 8000,
-        "memory_request_mib": 17408,
+        "size": size(),
         "node_label": "k8s",
         "deadline_at": DEADLINE,
         "active_deadline_s": 3600,
@@ -163,15 +167,14 @@ def test_a_pod_says_how_long_it_lives_and_what_it_is_worth() -> None:
 
 def test_the_memory_limit_is_the_request_unless_ordered_and_cpu_has_none() -> None:
     assert nodemanager(render(template(), order()))["resources"]["limits"] == {"memory": "17408Mi"}
-    assert nodemanager(render(template(), order(memory_limit_mib=20000)))["resources"]["limits"] == {
+    assert nodemanager(render(template(), order(size=size(memory_limit_mib=20000))))["resources"]["limits"] == {
         "memory": "20000Mi"
     }
 
 
 def test_a_pod_may_be_held_to_more_than_it_requests() -> None:
-    small = order(
-        cpu_request_millicores=250, cpu_limit_millicores=8250, memory_request_mib=1024, memory_limit_mib=17408
-    )
+    held_to = {"cpu_limit_millicores": 8250, "memory_limit_mib": 17408}
+    small = order(size=size(cpu_request_millicores=250, memory_request_mib=1024, **held_to))
     assert nodemanager(render(template(), small))["resources"] == {
         "requests": {"cpu": "250m", "memory": "1024Mi"},
         "limits": {"cpu": "8250m", "memory": "17408Mi"},
@@ -216,14 +219,18 @@ def test_rendering_is_deterministic_and_changes_neither_template_nor_order(
         {"deadline_at": datetime(2026, 1, 1)},  # noqa: DTZ001
         {"active_deadline_s": 0},
         {"grace_s": 16},
-        {"memory_limit_mib": 1},
-        {"cpu_limit_millicores": 1},
         {"env": {"NM_VCORES": "9"}},
     ],
 )
 def test_an_order_that_no_pod_could_fulfil_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         order(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"memory_limit_mib": 1}, {"cpu_limit_millicores": 1}])
+def test_a_limit_below_the_request_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"is below"):
+        size(**wrong)
 
 
 def test_the_templates_tolerations_are_those_lenders_are_judged_by() -> None:

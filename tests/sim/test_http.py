@@ -14,7 +14,7 @@ from bridge.core.resources import Resources
 from bridge.core.snapshot import PodPhase
 from bridge.ports import Denied, Unavailable
 from bridge.sim import Served, SimConfig, serve
-from k8s_pool import FleetView, KubePool, PodOrder
+from k8s_pool import ContainerSize, FleetView, KubePool, PodOrder
 from tests.sim.build import LABEL, NM_SIZE, Pool, make_job, make_service
 from yarn_client import AppState, NodeState, YarnClient, YarnResource
 
@@ -47,8 +47,7 @@ class Wire:
             node=lender,
             vcores=NM_SIZE.vcores,
             nm_memory_mib=NM_SIZE.memory_mib,
-            cpu_request_millicores=4000,
-            memory_request_mib=9216,
+            size=ContainerSize(cpu_request_millicores=4000, memory_request_mib=9216),
             node_label=LABEL,
             deadline_at=self.direct.world.now + timedelta(hours=8),
             active_deadline_s=86400,
