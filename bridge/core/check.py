@@ -13,7 +13,7 @@ from bridge.core.lifecycle import State, is_allowed_in_a_tick
 from bridge.core.load import SignalState
 from bridge.core.reasons import CheckFailure, Gap
 from bridge.core.resources import NO_ROOM, Room
-from bridge.core.room import coming_room, smallest, total_room
+from bridge.core.room import coming_room, kind, smallest, sum_of, total_room, whole_of
 from bridge.core.snapshot import Promise, Snapshot, YarnNode
 
 
@@ -89,13 +89,16 @@ def _room_left(snapshot: Snapshot, held: list[tuple[str, Room]]) -> dict[str, Ro
     """Count what each lender has left for as long as a new node must last; one that refuses has nothing."""
     if isinstance(snapshot.kube, Gap):
         return {}
-    left = {
-        lender.name: coming_room(lender, snapshot, snapshot.policy.lend_for) if lender.refusal is None else NO_ROOM
-        for lender in snapshot.kube.lenders
-    }
-    for lender, amount in held:
-        if lender in left:
-            left[lender] = left[lender] - amount
+    left: dict[str, Room] = {}
+    by_kind: dict[tuple[object, ...], Room] = {}
+    for lender in snapshot.kube.lenders:
+        alike = kind(lender, snapshot)
+        if lender.refusal is None and alike not in by_kind:
+            by_kind[alike] = coming_room(lender, snapshot, snapshot.policy.lend_for)
+        left[lender.name] = by_kind[alike] if lender.refusal is None else NO_ROOM
+    for name, amount in held:
+        if name in left:
+            left[name] = left[name] - amount
     return left
 
 
@@ -104,13 +107,13 @@ def _pool_left(snapshot: Snapshot, held: list[tuple[str, Room]]) -> Room:
     if isinstance(snapshot.kube, Gap):
         return NO_ROOM
     allows, _ = allowed(snapshot)
-    whole = sum((lender.allocatable for lender in snapshot.kube.lenders), start=NO_ROOM)
+    whole = whole_of(snapshot.kube.lenders, snapshot.policy)
     bounds = [
-        whole.share(allows.max_ratio),
+        whole.allocatable.share(allows.max_ratio),
         allows.max_room,
-        total_room(snapshot.kube.lenders, snapshot, snapshot.policy.lend_for),
+        total_room(whole, snapshot, snapshot.policy.lend_for),
     ]
-    return smallest(bound for bound in bounds if bound is not None) - sum((one for _, one in held), start=NO_ROOM)
+    return smallest(bound for bound in bounds if bound is not None) - sum_of(one for _, one in held)
 
 
 def _failure(step: Step, snapshot: Snapshot, world: _World) -> CheckFailure | None:

@@ -8,7 +8,7 @@ forecast's peak. Leaves to others whether anybody wants it (``demand``) and how 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,7 +16,18 @@ from bridge.core.forecast.values import STEP
 from bridge.core.load import SignalState
 from bridge.core.reasons import Gap, LenderRefusal, Limit
 from bridge.core.resources import NO_ROOM, Room
-from bridge.core.room import coming_room, lender_room, smallest, staying_room, taken, total_room, usable
+from bridge.core.room import (
+    Whole,
+    coming_room,
+    kind,
+    lender_room,
+    smallest,
+    staying_room,
+    sum_of,
+    taken,
+    total_room,
+    whole_of,
+)
 from bridge.core.snapshot import KubeFacts, Lender, PoolPolicy, Snapshot
 from bridge.core.window import Allowance
 
@@ -42,7 +53,6 @@ class Bound:
 class LenderOffer:
     """What one lender can give to elastic pods, those that are there included."""
 
-    lender: str
     room: Room
     nodes: int
     """How many elastic nodes of the pool's shape fit; none is made anew while the lender refuses."""
@@ -89,18 +99,19 @@ def offer(snapshot: Snapshot, allowed: Allowance) -> Offer | Gap:
     if isinstance(snapshot.kube, Gap):
         return snapshot.kube
     policy, kube = snapshot.policy, snapshot.kube
-    by_lender = {lender.name: lender_offer(lender, snapshot) for lender in kube.lenders}
-    whole = _sum(lender.allocatable for lender in kube.lenders if not by_lender[lender.name].must_empty)
+    by_lender = _lender_offers(kube.lenders, snapshot)
+    fleet = whole_of(kube.lenders, policy)
+    whole = sum_of(lender.allocatable for lender in kube.lenders if not by_lender[lender.name].must_empty)
     chain = _chain(snapshot, allowed, by_lender, whole)
     tightest = min(chain, key=lambda bound: bound.nodes)
     after = _window_room(whole, allowed.next_ratio, allowed.next_room)
     lasting = min(tightest.nodes, policy.shape.pod.times_in(after))
-    growth = _growth(snapshot, kube, allowed, by_lender, lasting)
+    growth = _growth(snapshot, kube, allowed, by_lender, lasting, fleet)
     narrowest = min((tightest, *growth), key=lambda bound: bound.nodes)
     return Offer(
         nodes=tightest.nodes,
         lasting=lasting,
-        staying=_staying(snapshot, kube, by_lender),
+        staying=_staying(snapshot, fleet, by_lender),
         staying_by=snapshot.at + policy.give_back_ahead,
         ceiling=narrowest.nodes,
         holds_until=_holds_until(snapshot, allowed) if tightest.nodes > 0 else None,
@@ -117,7 +128,7 @@ def _chain(
     """Say what each limit leaves of what may be there now."""
     policy, pod = snapshot.policy, snapshot.policy.shape.pod
     giving = [entry for entry in by_lender.values() if not entry.must_empty]
-    room = _sum(entry.room for entry in giving)
+    room = sum_of(entry.room for entry in giving)
     kept = (room - policy.keep_free).at_least_zero()
     chain = (
         *_window_chain(policy, allowed, whole),
@@ -191,6 +202,7 @@ def _growth(
     allowed: Allowance,
     by_lender: Mapping[str, LenderOffer],
     lasting: int,
+    fleet: Whole,
 ) -> tuple[Bound, ...]:
     """Bound what may be made anew.
 
@@ -199,7 +211,7 @@ def _growth(
     """
     policy, shape = snapshot.policy, snapshot.policy.shape.pod
     lending = [lender for lender in kube.lenders if by_lender[lender.name].refusal is None]
-    whole = _sum(lender.allocatable for lender in lending)
+    whole = sum_of(lender.allocatable for lender in lending)
     share = _window_room(whole, allowed.max_ratio, allowed.max_room)
     bounds = [
         Bound(
@@ -209,11 +221,11 @@ def _growth(
             inputs={"allocatable_of_lenders_that_lend": whole, "max_ratio": allowed.max_ratio},
             changes_at=allowed.back_by,
         ),
-        *_forecast(snapshot, kube, by_lender),
+        *_forecast(snapshot, fleet, by_lender),
         *_frozen(snapshot),
     ]
     if kube.online_waiting != NO_ROOM:
-        room = _sum(lender_room(lender, snapshot) for lender in lending) - policy.keep_free - kube.online_waiting
+        room = sum_of(lender_room(lender, snapshot) for lender in lending) - policy.keep_free - kube.online_waiting
         bounds.append(
             Bound(
                 limit=Limit.ONLINE_PODS_WAIT,
@@ -231,7 +243,7 @@ def _growth(
     return tuple(bounds)
 
 
-def _forecast(snapshot: Snapshot, kube: KubeFacts, by_lender: Mapping[str, LenderOffer]) -> tuple[Bound, ...]:
+def _forecast(snapshot: Snapshot, fleet: Whole, by_lender: Mapping[str, LenderOffer]) -> tuple[Bound, ...]:
     """Say what the forecast leaves for as long as a new node must last: lender by lender, and of all together."""
     policy, forecast = snapshot.policy, snapshot.forecast
     if forecast is None:
@@ -239,24 +251,24 @@ def _forecast(snapshot: Snapshot, kube: KubeFacts, by_lender: Mapping[str, Lende
     if isinstance(forecast, Gap):
         return (Bound(limit=Limit.HISTORY_UNKNOWN, nodes=0),)
     giving = [entry for entry in by_lender.values() if entry.refusal is None]
-    total = total_room(kube.lenders, snapshot, policy.lend_for) or NO_ROOM
+    together = total_room(fleet, snapshot, policy.lend_for) or NO_ROOM
     bound, lend_for_s = forecast.total.at(policy.lend_for), policy.lend_for.total_seconds()
     return (
         Bound(
             limit=Limit.FORECAST,
             nodes=sum(entry.lasting_nodes for entry in giving),
-            room=_sum(entry.lasting_room for entry in giving),
+            room=sum_of(entry.lasting_room for entry in giving),
             inputs={"lend_for_s": lend_for_s, "made_at": forecast.made_at, "lenders": len(giving)},
             changes_at=forecast.made_at + STEP,
         ),
         Bound(
             limit=Limit.FORECAST_TOTAL,
-            nodes=policy.shape.pod.times_in(total),
-            room=total,
+            nodes=policy.shape.pod.times_in(together),
+            room=together,
             inputs={
                 "lend_for_s": lend_for_s,
                 "made_at": forecast.made_at,
-                **_loadable(kube, snapshot),
+                **_loadable(fleet),
                 "bound_ratio": bound.ratio,
                 "expected_ratio": bound.expected_ratio,
                 "margin_ratio": bound.margin_ratio,
@@ -268,13 +280,13 @@ def _forecast(snapshot: Snapshot, kube: KubeFacts, by_lender: Mapping[str, Lende
     )
 
 
-def _loadable(kube: KubeFacts, snapshot: Snapshot) -> dict[str, Input]:
+def _loadable(fleet: Whole) -> dict[str, Input]:
     """Say what the lenders together may be loaded with, and what that is made of."""
     return {
-        "allocatable": _sum(lender.allocatable for lender in kube.lenders),
-        "usable": _sum(usable(lender, snapshot.policy) for lender in kube.lenders),
-        "other_pools": _sum(lender.elsewhere for lender in kube.lenders),
-        "online": _sum(lender.online for lender in kube.lenders),
+        "allocatable": fleet.allocatable,
+        "usable": fleet.usable,
+        "other_pools": fleet.elsewhere,
+        "online": fleet.online,
     }
 
 
@@ -287,13 +299,13 @@ def _frozen(snapshot: Snapshot) -> tuple[Bound, ...]:
     return (Bound(limit=Limit.SIGNAL_FROZEN, nodes=0, inputs=inputs, changes_at=load.changes_at),)
 
 
-def _staying(snapshot: Snapshot, kube: KubeFacts, by_lender: Mapping[str, LenderOffer]) -> int:
+def _staying(snapshot: Snapshot, fleet: Whole, by_lender: Mapping[str, LenderOffer]) -> int:
     """Count what may stay beyond the next peak, by the forecast of single lenders and of all together."""
     policy = snapshot.policy
     apart = sum(entry.staying_nodes for entry in by_lender.values() if not entry.must_empty)
     if isinstance(snapshot.forecast, Gap) or snapshot.forecast is None or not snapshot.forecast.total.history:
         return apart
-    together = total_room(kube.lenders, snapshot, policy.give_back_ahead) or NO_ROOM
+    together = total_room(fleet, snapshot, policy.give_back_ahead) or NO_ROOM
     return min(apart, policy.shape.pod.times_in(together))
 
 
@@ -305,6 +317,19 @@ def _holds_until(snapshot: Snapshot, allowed: Allowance) -> datetime | None:
     return min(ends, default=None)
 
 
+def _lender_offers(lenders: tuple[Lender, ...], snapshot: Snapshot) -> dict[str, LenderOffer]:
+    """Compute what each lender gives, once for all of a kind."""
+    stale = frozenset[str]() if snapshot.load is None else snapshot.load.stale
+    by_kind: dict[tuple[object, ...], LenderOffer] = {}
+    found: dict[str, LenderOffer] = {}
+    for lender in lenders:
+        alike = *kind(lender, snapshot), lender.pod_slots, lender.refusal, lender.name in stale
+        if alike not in by_kind:
+            by_kind[alike] = lender_offer(lender, snapshot)
+        found[lender.name] = by_kind[alike]
+    return found
+
+
 def lender_offer(lender: Lender, snapshot: Snapshot) -> LenderOffer:
     """Compute what one lender gives, now and for a while, and how many nodes of the pool's shape that makes."""
     policy = snapshot.policy
@@ -313,7 +338,6 @@ def lender_offer(lender: Lender, snapshot: Snapshot) -> LenderOffer:
     slots = max(0, lender.pod_slots)
     refusal = lender.refusal or _unsure(lender, snapshot)
     return LenderOffer(
-        lender=lender.name,
         room=room,
         nodes=min(policy.shape.pod.times_in(room), slots),
         lasting_room=lasting,
@@ -337,12 +361,3 @@ def _window_room(whole: Room, ratio: float, amount: Room | None) -> Room:
     """Return what a window's ratio and amount leave of *whole*."""
     share = whole.share(ratio)
     return share if amount is None else smallest((share, amount))
-
-
-def _sum(amounts: Iterable[Room]) -> Room:
-    """Add rooms up on both axes."""
-    cpu = memory = 0
-    for amount in amounts:
-        cpu += amount.cpu_millicores
-        memory += amount.memory_mib
-    return Room(cpu_millicores=cpu, memory_mib=memory)

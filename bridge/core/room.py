@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from bridge.core.forecast.values import Forecast, PeakBound
@@ -17,6 +18,47 @@ from bridge.core.resources import NO_ROOM, Room
 from bridge.core.snapshot import Basis, KubeFacts, Lender, PoolPolicy, Snapshot
 
 _LEAST = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """What all lenders together have, and what of it is spoken for."""
+
+    allocatable: Room = NO_ROOM
+    usable: Room = NO_ROOM
+    """What online and elastic pods together may take."""
+    elsewhere: Room = NO_ROOM
+    online: Room = NO_ROOM
+
+
+def whole_of(lenders: Iterable[Lender], policy: PoolPolicy) -> Whole:
+    """Sum lenders up."""
+    known = tuple(lenders)
+    return Whole(
+        allocatable=sum_of(lender.allocatable for lender in known),
+        usable=sum_of(usable(lender, policy) for lender in known),
+        elsewhere=sum_of(lender.elsewhere for lender in known),
+        online=sum_of(lender.online for lender in known),
+    )
+
+
+def kind(lender: Lender, snapshot: Snapshot) -> tuple[object, ...]:
+    """Return all of a lender that its room depends on: what is computed of one holds for all of its kind.
+
+    Idle nodes of one size, or nodes whose load is known of all together, are thousands of one kind.
+    """
+    load, forecast = snapshot.load, snapshot.forecast
+    series = None if forecast is None or isinstance(forecast, Gap) else forecast.by_lender.get(lender.name)
+    return (
+        lender.allocatable.cpu_millicores,
+        lender.allocatable.memory_mib,
+        lender.online.cpu_millicores,
+        lender.online.memory_mib,
+        lender.elsewhere,
+        lender.batch_room,
+        None if load is None else load.by_lender.get(lender.name),
+        id(series),
+    )
 
 
 def usable(lender: Lender, policy: PoolPolicy) -> Room:
@@ -100,8 +142,8 @@ def staying_room(lender: Lender, snapshot: Snapshot, now: Room) -> Room:
     return coming_room(lender, snapshot, snapshot.policy.give_back_ahead, now) if is_known else now
 
 
-def total_room(lenders: tuple[Lender, ...], snapshot: Snapshot, horizon: timedelta) -> Room | None:
-    """Return what elastic pods may take of all *lenders* together for all of *horizon*, by their joint forecast.
+def total_room(whole: Whole, snapshot: Snapshot, horizon: timedelta) -> Room | None:
+    """Return what elastic pods may take of all lenders together for all of *horizon*, by their joint forecast.
 
     Peaks that don't meet leave more together than apart, and a load that moves between lenders less: so both are asked.
     None: no forecast.
@@ -110,15 +152,9 @@ def total_room(lenders: tuple[Lender, ...], snapshot: Snapshot, horizon: timedel
         return None
     if isinstance(snapshot.forecast, Gap):
         return NO_ROOM
-    policy, bound = snapshot.policy, snapshot.forecast.total.at(horizon)
-    room = NO_ROOM
-    cpu_millicores = 0
-    for lender in lenders:
-        room = room + usable(lender, policy) - lender.elsewhere - lender.online
-        cpu_millicores += usable(lender, policy).cpu_millicores - lender.elsewhere.cpu_millicores
-    whole = sum(lender.allocatable.cpu_millicores for lender in lenders)
-    left = cpu_millicores - math.ceil(round(bound.ratio * whole, 6))
-    return Room(cpu_millicores=left, memory_mib=room.memory_mib).at_least_zero()
+    bound, loadable = snapshot.forecast.total.at(horizon), whole.usable - whole.elsewhere
+    taken_cpu = math.ceil(round(bound.ratio * whole.allocatable.cpu_millicores, 6))
+    return (loadable - Room(cpu_millicores=taken_cpu, memory_mib=whole.online.memory_mib)).at_least_zero()
 
 
 def lender_bound(name: str, forecast: Forecast, horizon: timedelta) -> PeakBound | None:
@@ -142,6 +178,15 @@ def _left(lender: Lender, online: Room, policy: PoolPolicy) -> Room:
     if lender.batch_room is None or policy.basis is Basis.REQUESTS:
         return room
     return smallest((room, (lender.batch_room - lender.elsewhere).at_least_zero()))
+
+
+def sum_of(rooms: Iterable[Room]) -> Room:
+    """Add rooms up on both axes."""
+    cpu = memory = 0
+    for room in rooms:
+        cpu += room.cpu_millicores
+        memory += room.memory_mib
+    return Room(cpu_millicores=cpu, memory_mib=memory)
 
 
 def smallest(rooms: Iterable[Room]) -> Room:

@@ -5,13 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bridge.core.forecast.values import SeriesForecast
 from bridge.core.offer import Offer, lender_offer, offer
 from bridge.core.reasons import Gap, LenderRefusal, Limit
 from bridge.core.resources import Room
-from bridge.core.snapshot import Pause, Snapshot
+from bridge.core.snapshot import Basis, Lender, Pause, Snapshot
 from bridge.core.window import allowance
-from tests.build import AT, BACK_BY, make_lender, make_policy, make_snapshot, make_window, minutes, room
+from tests.build import (
+    AT,
+    BACK_BY,
+    make_belief,
+    make_bounds,
+    make_forecast,
+    make_lender,
+    make_policy,
+    make_snapshot,
+    make_window,
+    minutes,
+    room,
+)
 
 TWO = (make_lender("a"), make_lender("b"))
 """Room for four nodes of the default shape each."""
@@ -112,3 +127,32 @@ def test_unread_lenders_are_a_gap_and_not_an_empty_offer() -> None:
 
 def test_no_lenders_offer_nothing() -> None:
     assert offered(make_snapshot(lenders=())).nodes == 0
+
+
+LENDERS = st.builds(
+    make_lender,
+    st.sampled_from("abcdefgh"),
+    allocatable=st.sampled_from((room(8, 32), room(16, 64))),
+    online=st.sampled_from((room(2, 4), room(2, 8))),
+    elsewhere=st.sampled_from((room(0, 0), room(1, 1))),
+    pod_slots=st.sampled_from((1, 110)),
+    refusal=st.sampled_from((None, LenderRefusal.CORDONED)),
+)
+
+
+@given(
+    lenders=st.lists(LENDERS, unique_by=lambda lender: lender.name).map(tuple),
+    used=st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from((1000, 5000))),
+    bounds=st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from((make_bounds(0.2), make_bounds(0.6)))),
+    stale=st.frozensets(st.sampled_from("abcdefgh")),
+)
+def test_what_is_computed_once_for_lenders_of_a_kind_is_what_each_of_them_gives(
+    lenders: tuple[Lender, ...], used: dict[str, int], bounds: dict[str, SeriesForecast], stale: frozenset[str]
+) -> None:
+    world = make_snapshot(
+        policy=make_policy(basis=Basis.USAGE),
+        lenders=lenders,
+        load=make_belief(used, stale=stale),
+        forecast=make_forecast(make_bounds(0.5), **bounds),
+    )
+    assert offered(world).by_lender == {lender.name: lender_offer(lender, world) for lender in lenders}

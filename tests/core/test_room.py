@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bridge.core.forecast.values import HORIZONS
 from bridge.core.load import SignalState
 from bridge.core.resources import NO_ROOM, Room
-from bridge.core.room import coming_room, lender_room, taken, taken_ratios, total_room
+from bridge.core.room import coming_room, lender_room, taken, taken_ratios, total_room, whole_of
 from bridge.core.snapshot import Basis, Snapshot
 from tests.build import (
     make_belief,
@@ -90,7 +90,7 @@ def test_all_lenders_together_are_bounded_by_their_joint_peak() -> None:
     world = usage(
         lenders=lenders, load=make_belief({"a": 0, "b": 0}), forecast=make_forecast(make_bounds(0.25, 0.5, 0.75))
     )
-    together = [total_room(lenders, world, horizon) for horizon in HORIZONS]
+    together = [total_room(whole_of(lenders, world.policy), world, horizon) for horizon in HORIZONS]
     assert [found.cpu_millicores for found in together if found is not None] == [16_000, 8_000, 0]
 
 
