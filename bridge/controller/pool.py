@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
-from bridge.controller.foresight import Foresight
 from bridge.controller.lifetimes import Lifetimes
 from bridge.core.entitlement import Entitlement
+from bridge.core.forecast.values import Forecast
 from bridge.core.snapshot import PoolPolicy
 from bridge.core.window import WindowSpan
 from bridge.ports import Clock, Journal, Kube, LoadSignal, Yarn
@@ -24,6 +25,18 @@ class Mode(StrEnum):
     """Also say in Kubernetes Events what it would do."""
     ENFORCE = "enforce"
     """Act."""
+
+
+class Outlook(Protocol):
+    """Says what is to be expected of the load, from what it was told of it."""
+
+    def look(self, at: datetime, ratios: Mapping[str, float], sizes: Mapping[str, int] | None = None) -> Forecast:
+        """Take in the load at the instant *at*, and return what is to be expected. Raises ``PortError``."""
+        ...
+
+    def prune(self, now: datetime) -> None:
+        """Forget what is older than is to be kept. Raises ``PortError``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +54,7 @@ class Pool:
     mode: Mode
     signal: LoadSignal | None = None
     """What online services use; None where the pool goes by requests alone."""
-    foresight: Foresight | None = None
+    foresight: Outlook | None = None
     """What is to be expected; None where the pool has no forecast."""
     lifetimes: Lifetimes | None = None
     """How long tasks take; None where nothing is kept of that."""

@@ -20,6 +20,7 @@ from bridge.core.reasons import Gap, Reason
 from bridge.core.snapshot import Basis, PoolPolicy, Promise
 from bridge.core.window import WindowSpan
 from bridge.ports import LoadSignal
+from bridge.replay.foresight import SharedForesight
 from bridge.replay.journal import MemoryHistory, MemoryJournal, MemoryLengths
 from bridge.replay.stage import Stageset, make_world
 from bridge.sim import SimKube, SimWorld, SimYarn
@@ -144,7 +145,10 @@ def play(
         signal = Measured(stage=stage, world=world)
         policy = replace(policy, signal=SIGNAL)
         horizons = ForecastPolicy.covering((policy.give_back_ahead, policy.lend_for), near=NEAR)
-        foresight = Foresight(policy.name, MemoryHistory(_warm_up(stage)), policy=horizons, may_write=False)
+        lenders = tuple(world.kube.nodes)
+        history = MemoryHistory(_warm_up(stage, lenders[0]))
+        one = Foresight(policy.name, history, policy=horizons, may_write=False)
+        foresight = SharedForesight(one, lenders)
     pool = Pool(
         policy=policy,
         windows=windows,
@@ -180,10 +184,9 @@ def play(
     return played
 
 
-def _warm_up(stage: Stageset) -> list[tuple[datetime, dict[str, float]]]:
-    """Give the history what was before the start: the same load on every node."""
-    names = [TOTAL, *(f"lender-{number}" for number in range(1, stage.nodes + 1))]
-    return [(at, dict.fromkeys(names, load)) for at, load in stage.warm_up()]
+def _warm_up(stage: Stageset, lender: str) -> list[tuple[datetime, dict[str, float]]]:
+    """Give the history what was before the start: the same load on a node as on all together."""
+    return [(at, dict.fromkeys((TOTAL, lender), load)) for at, load in stage.warm_up()]
 
 
 def _note_held(world: SimWorld, held_until: dict[str, datetime]) -> None:
