@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from bridge.controller.foresight import TOTAL, Foresight
 from bridge.controller.lifetimes import Lifetimes
 from bridge.controller.pool import Mode, Pool
+from bridge.controller.record import Planned
 from bridge.controller.tick import Ticked, tick
 from bridge.core.drain import RETURN_REASONS
 from bridge.core.forecast import NEAR, ForecastPolicy
@@ -22,6 +23,7 @@ from bridge.core.window import WindowSpan
 from bridge.ports import LoadSignal
 from bridge.replay.foresight import SharedForesight
 from bridge.replay.journal import MemoryHistory, MemoryJournal, MemoryLengths
+from bridge.replay.quiet import facts_of, quiet_until
 from bridge.replay.stage import Stageset, make_world
 from bridge.sim import SimKube, SimWorld, SimYarn
 from bridge.sim.pods import PROMISE
@@ -77,6 +79,9 @@ class Played:
     deadlines_total: int = 0
     deadlines_met: int = 0
     ticks: int = 0
+    """One a minute."""
+    ticks_run: int = 0
+    """The others were left out, as they would have changed nothing."""
     world: SimWorld
 
 
@@ -131,8 +136,12 @@ def play(
     *,
     is_clairvoyant: bool = False,
     watch: Callable[[Ticked, SimWorld], None] = lambda _ticked, _world: None,
+    rests_until: Callable[[Planned], datetime | None] = quiet_until,
 ) -> Played:
-    """Play the tide with one pool of *policy*."""
+    """Play the tide with one pool of *policy*.
+
+    *watch* is told each minute of the last tick; *rests_until* says which ticks are left out (see ``quiet``).
+    """
     looks_at_use = policy.basis is Basis.USAGE
     world = make_world(stage, uses=looks_at_use)
     journal, ids = MemoryJournal(), itertools.count()
@@ -164,11 +173,14 @@ def play(
     )
     played = Played(world=world)
     held_until: dict[str, datetime] = {}
-    at = stage.start
+    at, ticked, rest = stage.start, None, None
     while at < stage.end:
         world.advance(at)
         _note_held(world, held_until)
-        ticked = tick(pool)
+        if ticked is None or rest is None or at >= rest[0] or facts_of(world, signal) != rest[1]:
+            ticked = tick(pool)
+            until = rests_until(ticked.planned)
+            rest = None if until is None else (until, facts_of(world, signal))
         minute = _minute(stage, world, ticked, at)
         played.minutes.append(minute)
         if minute.used > 0 and minute.highest > stage.cap + 1e-9:
@@ -177,7 +189,7 @@ def play(
         at += TICK
     world.advance(stage.end)
     _note_held(world, held_until)
-    played.ticks = journal.ticked
+    played.ticks, played.ticks_run = len(played.minutes), journal.ticked
     returned = [promise for promise in journal.history() if _is_due(promise, stage.end)]
     played.deadlines_total = len(returned)
     played.deadlines_met = sum(1 for promise in returned if _is_met(promise, held_until))

@@ -40,6 +40,8 @@ class Scheduler:
         self._rng = rng
         self._apps = apps
         self._is_planned = False
+        self.version = 0
+        """Counts the changes of nodes' amounts and labels, and their coming and going."""
         self._open: dict[str, dict[str, NodeManager]] = {}
         self._place: Place = _nowhere
         self.totals: dict[str, Resources] = {}
@@ -60,6 +62,7 @@ class Scheduler:
     def join(self, node: NodeManager) -> None:
         """Count a node in, with the total and the label that it has now."""
         label = node.label or DEFAULT
+        self.version += 1
         self.totals[label] = self.totals.get(label, NOTHING) + node.total
         self._counted.add(node)
         self._use(label, node.used_vcores, node.used_mib)
@@ -69,6 +72,7 @@ class Scheduler:
     def leave(self, node: NodeManager) -> None:
         """Count a node out, before its total or its label changes."""
         label = node.label or DEFAULT
+        self.version += 1
         self.totals[label] = self.totals[label] - node.total
         self._counted.discard(node)
         self._use(label, -node.used_vcores, -node.used_mib)

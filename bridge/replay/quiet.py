@@ -1,0 +1,104 @@
+"""Which ticks of a replay can be left out: those that would find the world as the last one left it, and do nothing.
+
+A tick that found all nodes serving, no work waiting, nothing to give back and nothing to end decides the same a minute
+later, unless one of the facts below has changed, or a time has come that it waits for. What single tasks do doesn't
+count among them, as long as some node is idle, or none is, as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from bridge.controller.record import Planned
+from bridge.core.forecast.values import STEP
+from bridge.core.lifecycle import State
+from bridge.core.load import SignalState
+from bridge.core.reasons import Gap
+from bridge.core.snapshot import Snapshot
+from bridge.ports import LoadSignal
+from bridge.sim import SimWorld
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a tick depends on that may change between two times that it waits for."""
+
+    kube_version: int
+    """Counts what happened to Kubernetes' nodes and pods."""
+    yarn_version: int
+    """Counts NodeManagers that came, went, or were given another amount or label."""
+    load: float | None
+    work_waits: bool
+    is_node_idle: bool
+    """There is a surplus."""
+
+
+def facts_of(world: SimWorld, signal: LoadSignal | None) -> Facts:
+    """Look at the world, which costs less than observing it."""
+    sample = None if signal is None else signal.observe().total
+    return Facts(
+        kube_version=world.kube.version,
+        yarn_version=world.yarn.scheduler.version,
+        load=None if sample is None else sample.value,
+        work_waits=bool(world.yarn.work.waiting()),
+        is_node_idle=any(
+            node.is_serving and node.is_lent and not node.containers for node in world.yarn.nodes.values()
+        ),
+    )
+
+
+def quiet_until(planned: Planned) -> datetime | None:
+    """Say before which instant a tick does nothing while the facts stay the same; None: something is under way."""
+    is_done = not planned.plan.steps and not planned.plan.refusals
+    return min(_times(planned)) if is_done and _is_at_rest(planned) else None
+
+
+def _is_at_rest(planned: Planned) -> bool:
+    """Say whether what a tick saw is all known, and nothing of it is on its way to something else."""
+    snapshot, decision = planned.snapshot, planned.decision
+    parts = (snapshot.kube, snapshot.promises, snapshot.forecast, decision.offer, decision.demand)
+    if isinstance(snapshot.yarn, Gap) or any(isinstance(part, Gap) for part in parts):
+        return False
+    is_yarn_calm = not snapshot.yarn.waiting and not snapshot.yarn.is_settling
+    return (
+        is_yarn_calm
+        and _is_load_steady(snapshot)
+        and snapshot.pause is None
+        and snapshot.entitlement is None
+        and not decision.memory.gates.low_since
+        and not decision.returns
+        and all(node.state is State.SERVING and node.running is not None for node in decision.nodes)
+        and all(node.running.is_settled for node in decision.nodes if node.running is not None)
+    )
+
+
+def _is_load_steady(snapshot: Snapshot) -> bool:
+    """Say whether the same load again changes nothing, but for a lower one that lasts (see ``_times``)."""
+    load = snapshot.load
+    if load is None:
+        return True
+    doubts = (trace.is_jumping or trace.is_back or trace.zero_since for trace in snapshot.signal.traces.values())
+    return load.state is SignalState.FRESH and not load.stale and not any(doubts)
+
+
+def _times(planned: Planned) -> Iterator[datetime]:
+    """Yield the times at which a tick may decide otherwise on the same facts."""
+    snapshot, decision = planned.snapshot, planned.decision
+    policy, memory, forecast = snapshot.policy, decision.memory, snapshot.forecast
+    leads = {policy.notice, *(span.lead for span in snapshot.windows)}
+    edges = {edge for span in snapshot.windows for edge in (span.start, span.back_by)}
+    yield snapshot.at + STEP
+    if forecast is not None and not isinstance(forecast, Gap):
+        yield forecast.made_at + STEP
+    if policy.signal is not None:
+        for trace in snapshot.signal.traces.values():
+            yield from () if trace.at is None else (trace.at + policy.signal.frozen_after,)
+            yield from () if trace.low_since is None else (trace.low_since + policy.signal.confirm,)
+    if memory.surplus_since is not None:
+        yield memory.surplus_since + policy.cool_down
+    yield from (entry.until for entry in memory.left_alone)
+    changes = (moment for edge in edges for moment in (edge, *(edge - lead for lead in leads)))
+    yield from (moment for moment in changes if moment > snapshot.at)
+    yield from (node.promise.deadline - max(leads) for node in decision.nodes if node.promise.deadline is not None)
