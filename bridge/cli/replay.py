@@ -57,7 +57,7 @@ def replay_command(
     """Play recorded load and jobs with the real controller on simulated clusters, a tick a minute.
 
     The load is the same part of every node's CPU. Its first 4 days are known to the forecast; jobs start at the first
-    midnight (UTC) after them, and come again each day.
+    midnight (UTC) after them, and come again each day, or after the length of their file if that is longer.
     """
     if drawn is not None and drawn.suffix not in picture.KINDS:
         raise click.UsageError(f"--picture: {drawn} ends in {drawn.suffix or 'nothing'}; name a .png or .svg file")

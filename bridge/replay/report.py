@@ -120,13 +120,7 @@ def _fixed(stage: Stageset, policy: PoolPolicy) -> Summary:
 
 def _none(stage: Stageset) -> Summary:
     """Nothing is lent: no task has a place to run, as static nodes are for ApplicationMasters alone."""
-    days = -(-(stage.end - stage.start) // timedelta(days=1))
-    submitted = sum(
-        1
-        for day in range(days)
-        for job in stage.jobs
-        if stage.start + timedelta(days=day, seconds=job.submit_s) <= stage.end
-    )
+    submitted = sum(1 for _ in stage.submissions())
     return Summary(
         idle_core_hours=_idle(stage),
         lent_core_hours=0.0,

@@ -73,13 +73,26 @@ class Stageset:
             if load is not None:
                 yield at, load
 
-    def labelled_jobs(self) -> tuple[Job, ...]:
-        """Return the jobs, whose tasks name the elastic nodes' label."""
-        return tuple(replace(job, stages=tuple(_labelled(stage) for stage in job.stages)) for job in self.jobs)
+    @property
+    def comes_again(self) -> timedelta:
+        """After how long the jobs come again: the length of their file in whole days, and a day at least."""
+        length = timedelta(seconds=max((job.submit_s for job in self.jobs), default=0))
+        return max(1, round(length / _DAY)) * _DAY
+
+    def submissions(self) -> Iterator[tuple[datetime, Job]]:
+        """Yield each job that is submitted up to the end, with its time; its tasks name the elastic nodes' label."""
+        jobs = [replace(job, stages=tuple(_labelled(stage) for stage in job.stages)) for job in self.jobs]
+        first_at, time = self.start, 0
+        while first_at < self.end:
+            for job in jobs:
+                at = first_at + timedelta(seconds=job.submit_s)
+                if at <= self.end:
+                    yield at, replace(job, id=f"{job.id}-{time}")
+            first_at, time = first_at + self.comes_again, time + 1
 
 
 def make_world(stage: Stageset, *, uses: bool = True) -> SimWorld:
-    """Build both clusters at the start, with the jobs of every day still to come.
+    """Build both clusters at the start, with all jobs still to come.
 
     The online service has asked for every core. *uses* False leaves it out: the baseline that goes by the clock doesn't
     look at it.
@@ -102,11 +115,8 @@ def make_world(stage: Stageset, *, uses: bool = True) -> SimWorld:
         replica = Room(cpu_millicores=1000, memory_mib=1)
         service = OnlineService(name="online", series=stage.series, replica=replica, skip_s=skip_s, follows_load=False)
         world.start_service(service)
-    jobs, day = stage.labelled_jobs(), 0
-    while stage.start + day * _DAY < stage.end:
-        first_at = stage.start + day * _DAY
-        world.submit_all((replace(job, id=f"{job.id}-{day}") for job in jobs), first_at)
-        day += 1
+    for at, job in stage.submissions():
+        world.submit(job, at)
     return world
 
 

@@ -134,3 +134,21 @@ def test_a_picture_of_the_same_minutes_has_the_same_bytes(played: Played, tmp_pa
         picture.draw(played.minutes, file, title="crane14", cap=STAGE.cap)
     assert files[0].read_bytes() == files[1].read_bytes()
     assert len(files[0].read_bytes()) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("last_s", "days"),
+    [
+        pytest.param(40_000, 1, id="half a day"),
+        pytest.param(86_410, 1, id="some seconds more than a day"),
+        pytest.param(2.9 * 86_400, 3, id="three days"),
+    ],
+)
+def test_jobs_come_again_each_day_or_after_the_length_of_their_file(last_s: float, days: int) -> None:
+    stage = make_stage(24 * 7)
+    first, last = (replace(stage.jobs[0], id=name, submit_s=at) for name, at in (("first", 60), ("last", int(last_s))))
+    found = list(replace(stage, jobs=(first, last)).submissions())
+    at = [at for at, job in found if job.id.startswith("first")]
+    assert at == [stage.start + timedelta(days=day, seconds=60) for day in range(0, 7, days)]
+    assert all(at <= stage.end for at, _ in found)
+    assert len({job.id for _, job in found}) == len(found)
