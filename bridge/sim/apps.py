@@ -16,6 +16,8 @@ from bridge.sim.queue_tree import DEFAULT, QueueNode
 
 Kind = int
 """Equal for all containers of one size and label."""
+TASK_PRIORITY = 20
+"""Of the tasks of an application's first stage; the next one's is one more."""
 AM: Kind = -1
 """The kind of every ApplicationMaster."""
 

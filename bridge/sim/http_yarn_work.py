@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import orjson
 
 from bridge.core.resources import NOTHING, Resources
-from bridge.sim.apps import App, AppState, Container
+from bridge.sim.apps import TASK_PRIORITY, App, AppState, Container
 from bridge.sim.errors import RmRefusal
 from bridge.sim.http_yarn_views import Document, describe_amount
 from bridge.sim.queue_tree import DEFAULT
@@ -107,7 +107,7 @@ class WorkViews:
                 "allocatedVCores": str(one.vcores),
                 "assignedNodeId": one.node.id,
                 "nodeId": one.node.id,
-                "priority": "0" if one.is_am else "20",
+                "priority": str(_priority(one)),
                 "startedTime": str(self._ms(one.began)),
                 "finishedTime": "0",
                 "elapsedTime": str((now - one.began) * 1000),
@@ -155,6 +155,11 @@ def _sum(containers: Iterable[Container]) -> Resources:
     for container in containers:
         total += Resources(vcores=container.vcores, memory_mib=container.memory_mib)
     return total
+
+
+def _priority(one: Container) -> int:
+    """Tell an application's kinds of tasks apart, as frameworks do; an AM's is 0."""
+    return 0 if one.stage is None else TASK_PRIORITY + one.app.stages.index(one.stage)
 
 
 def _progress(app: App) -> float:

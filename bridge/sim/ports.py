@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,7 +23,7 @@ from bridge.core.snapshot import (
 from bridge.core.tasks import EndedTask, Task
 from bridge.core.waiting import WaitingContainers
 from bridge.ports import Rejected, Unavailable
-from bridge.sim.apps import AM, AppState, Container, StageRun
+from bridge.sim.apps import AM, TASK_PRIORITY, AppState, Container, StageRun
 from bridge.sim.errors import ApiRefusal, RmRefusal
 from bridge.sim.nodes import NodeManager
 from bridge.sim.pods import (
@@ -53,8 +54,8 @@ class SimYarn:
     def __init__(self, world: SimWorld, *, settling: timedelta = timedelta(seconds=15)) -> None:
         self._world = world
         self._settling = settling
-        self._seen: list[Container] = []
-        """What ran on elastic nodes at the last look."""
+        self._released = world.yarn.work.released_count
+        """How many containers were over at the last look."""
 
     def observe(self) -> YarnFacts:
         """Read the nodes that aren't gone, what waits, and labels."""
@@ -128,31 +129,32 @@ class SimYarn:
             if one.stage is not None and one.app.state is AppState.RUNNING:
                 if one.told is None:
                     one.told = self._told(one, one.stage)
-                self._seen.append(one)
                 yield one.told
 
     def _told(self, one: Container, run: StageRun) -> Task:
         return Task(
             app=one.app.id,
             queue=one.app.queue.node.path,
-            kind=one.app.stages.index(run),
+            kind=TASK_PRIORITY + one.app.stages.index(run),
             vcores=one.vcores,
             began=self._world.clock.at(one.began),
         )
 
     def _ended(self) -> tuple[EndedTask, ...]:
-        """Say what was seen at the last look and is over."""
-        seen, self._seen = self._seen, []
+        """Say which tasks are over since the last look."""
+        work = self._world.yarn.work
+        new = min(work.released_count - self._released, len(work.released))
+        self._released = work.released_count
         return tuple(
             EndedTask(
                 node_id=one.node.id,
-                app=one.told.app,
-                queue=one.told.queue,
-                kind=one.told.kind,
+                app=one.app.id,
+                queue=one.app.queue.node.path,
+                kind=TASK_PRIORITY + one.app.stages.index(one.stage),
                 lasted=timedelta(seconds=one.ended - one.began),
             )
-            for one in seen
-            if one.is_over and one.told is not None
+            for one in itertools.islice(work.released, len(work.released) - new, None)
+            if one.stage is not None
         )
 
     def _waiting(self) -> tuple[tuple[WaitingContainers, ...], int]:

@@ -19,6 +19,7 @@ from bridge.sim.nodes import NodeManager
 from bridge.sim.placing import Scheduler
 from bridge.sim.queue_tree import DEFAULT
 
+_KEPT_CONTAINERS = 50_000
 _KEPT_APPS = 1000
 """Finished applications that a ResourceManager remembers."""
 
@@ -54,6 +55,10 @@ class Work:
         """Those that haven't ended, by number."""
         self.queues = scheduler.queues.leaves
         self.ended: deque[App] = deque(maxlen=_KEPT_APPS)
+        self.released: deque[Container] = deque(maxlen=_KEPT_CONTAINERS)
+        """Containers that are over, newest last."""
+        self.released_count = 0
+        """Of all there ever were."""
         scheduler.place_with(self._place)
 
     def submit(self, job: Job) -> App:
@@ -148,6 +153,8 @@ class Work:
 
     def _release(self, container: Container) -> None:
         container.is_over, container.ended = True, self._timeline.now
+        self.released.append(container)
+        self.released_count += 1
         del container.node.containers[container.seq]
         del container.app.containers[container.seq]
         self._hold(container, -1)

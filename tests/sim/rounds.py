@@ -57,7 +57,7 @@ def rounds(count: int, *, seed: int, lenders: int = 6) -> Iterator[Round]:
         SimConfig(
             lenders=lenders,
             static_nodes=1,
-            static_size=Resources(vcores=40, memory_mib=400_000),
+            static_size=Resources(vcores=40, memory_mib=60_000),
             queues=tuple(
                 QueueConfig(name=_queue(length_s), capacity_ratio=1 / len(LENGTHS_S)) for length_s in LENGTHS_S
             ),
@@ -69,8 +69,9 @@ def rounds(count: int, *, seed: int, lenders: int = 6) -> Iterator[Round]:
         back_by = start + OPEN
         for job in _jobs(chance, number, lenders):
             world.submit(job, start + timedelta(seconds=chance.randrange(0, int(OPEN.total_seconds()) - 120)))
-        (said,) = _play(pool, world, back_by - pool.policy.tail - AHEAD)
+        statements = _play(pool, world, back_by - pool.policy.tail - AHEAD)
         _play(pool, world, back_by - pool.policy.tail)
+        said = statements[0]
         free = said.vcores - _busy(world)
         before = world.totals().preempted_containers
         _play(pool, world, back_by)
