@@ -64,6 +64,7 @@ class SimYarn:
             started_at = world.clock.at(manager.started_at)
             sizes, ams_waiting = self._waiting()
             ended = self._ended()
+            apps = manager.work.apps.values() if manager.has_lists else ()
             return YarnFacts(
                 started_at=started_at,
                 minimum=world.config.minimum,
@@ -73,7 +74,7 @@ class SimYarn:
                 labels=frozenset(manager.scheduler.is_exclusive),
                 label_by_host=MappingProxyType(dict(manager.label_by_host)),
                 ended=ended,
-                apps=frozenset(app.id for app in manager.work.apps.values() if app.state is AppState.RUNNING),
+                apps=frozenset(app.id for app in apps if app.state is AppState.RUNNING),
                 is_settling=world.now - started_at < self._settling,
             )
 

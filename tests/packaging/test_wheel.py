@@ -97,7 +97,7 @@ def test_a_database_and_a_plan_are_made_from_another_folder(installed: Installed
         del stage.settings["pools"]["night"]["pod_template"]
         stage.write()
         upgraded = installed.run("tidebridge", "db", "upgrade", "--config", stage.file, "--json")
-        assert json.loads(upgraded) == {"from": "empty", "to": "0003"}
+        assert json.loads(upgraded) == {"from": "empty", "to": "0004"}
         assert stage.database.is_file()
         stage.submit()
         planned = json.loads(installed.run("tidebridge", "plan", "--config", stage.file, "--json"))
