@@ -62,9 +62,13 @@ def read_size(pod: Pod, body: Mapping[str, Any]) -> PodSize:
     if uid != pod.uid:
         name = pod.order.name
         raise ApiRefusal(422, "Invalid", f'Pod "{name}" is invalid: metadata.uid: Invalid value: field is immutable')
-    changed = {one["name"]: one.get("resources") or {} for one in body["spec"]["containers"]}
+    patches = {one["name"]: one.get("resources") or {} for one in body["spec"]["containers"]}
+    if patches.keys() != {NODEMANAGER}:
+        raise ApiRefusal(422, "Invalid", "this world resizes the NodeManager's container only")
+    before, patch = _resources(pod.asked), patches[NODEMANAGER]
+    resources = {part: {**(before.get(part) or {}), **(patch.get(part) or {})} for part in ("requests", "limits")}
     containers = (pod.order.body or {}).get("spec", _spec(pod.order))["containers"]
-    return _size([{**one, "resources": changed.get(one["name"], one.get("resources"))} for one in containers])
+    return _size([{**one, "resources": resources} if one["name"] == NODEMANAGER else one for one in containers])
 
 
 def _size(containers: Any) -> PodSize:
