@@ -12,6 +12,7 @@ from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod
 from bridge.core.reasons import LenderRefusal
 from bridge.core.resources import NO_ROOM, NOTHING, Resources, Room
 from bridge.core.snapshot import (
+    CannotResize,
     ElasticPod,
     KubeFacts,
     Lender,
@@ -22,8 +23,8 @@ from bridge.core.snapshot import (
 )
 from bridge.core.tasks import EndedTask, Task
 from bridge.core.waiting import WaitingContainers
-from bridge.ports import Rejected, Unavailable
-from bridge.sim.apps import AM, TASK_PRIORITY, AppState, Container, StageRun
+from bridge.ports import Denied, Rejected, Unavailable
+from bridge.sim.apps import AM, AppState, Container, StageRun, TASK_PRIORITY
 from bridge.sim.errors import ApiRefusal, RmRefusal
 from bridge.sim.nodes import NodeManager
 from bridge.sim.pods import (
@@ -249,8 +250,9 @@ class SimKube:
         name = elastic_name(self._pool, act.promise_id)
         size = PodSize(requests=self._requested or act.requests, takes=act.requests)
         with self._world.faults.around("kube.resize"):
-            if self._world.kube.cannot_resize is not None:
-                raise Rejected(f"pod {name} can't be resized: {self._world.kube.cannot_resize}")
+            if (hindrance := self._world.kube.cannot_resize) is not None:
+                refusal = Denied if hindrance is CannotResize.NOT_PERMITTED else Rejected
+                raise refusal(f"pod {name} can't be resized: {hindrance}")
             try:
                 self._world.kube.resize(self._namespace, name, size, uid=act.uid)
             except ApiRefusal as error:

@@ -124,6 +124,7 @@ def use_all(api: KubeApi, template: PodTemplate, promise: str) -> None:
     pod = pool.create_pod(body)
     try:
         assert pod.is_elastic
+        pool.resize_pod(pod.name, uid=pod.uid, size=ContainerSize(cpu_request_millicores=200, memory_request_mib=64))
         for _ in range(2):
             pool.emit_event(reason="Claim", message=f"about {promise}", at=datetime.now(UTC))
         pool.emit_event(reason="Claim", message="about a pod", at=datetime.now(UTC), about=pool.get_pod(pod.name))
@@ -158,7 +159,7 @@ def test_each_right_is_needed_and_named_when_it_is_missing(
     grant(admin, [each for each in needed_rights(PLACE) if each != right])
     assert until_missing(KubePool(lender, PLACE), [right]) == (right,)
     with pytest.raises(KubeError) as caught:
-        use_all(lender, template, f"needs-{right.verb}-{right.resource}")
+        use_all(lender, template, f"needs-{right.verb}-{right.resource.replace('/', '-')}")
     assert f'cannot {right.verb} resource "{right.resource}"' in str(caught.value)
     if isinstance(caught.value, Forbidden):
         assert (caught.value.verb, caught.value.resource, caught.value.namespace) == (

@@ -11,7 +11,7 @@ import requests
 import k8s_pool
 import yarn_client
 from bridge.core.resources import Resources
-from bridge.core.snapshot import PodPhase
+from bridge.core.snapshot import CannotResize, PodPhase
 from bridge.ports import Denied, Unavailable
 from bridge.sim import Served, SimConfig, serve
 from k8s_pool import ContainerSize, FleetView, KubePool, PodOrder
@@ -304,3 +304,20 @@ def test_a_finished_application_holds_less_than_nothing(wire: Wire) -> None:
     reply = requests.get(f"{wire.served.yarn_url}/ws/v1/cluster/apps?states=FINISHED", timeout=10).json()
     assert reply["apps"]["app"][0]["allocatedMB"] == -1
     assert requests.get(f"{wire.served.yarn_url}/ws/v1/cluster/apps?states=FOO", timeout=10).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("hindrance", "expected", "status"),
+    [(CannotResize.NOT_SERVED, "not_served", 404), (CannotResize.NOT_PERMITTED, "not_permitted", 403)],
+)
+def test_what_keeps_pods_from_being_resized_is_served_too(
+    wire: Wire, hindrance: CannotResize, expected: str, status: int
+) -> None:
+    pod = wire.kube.create_pod(wire.order())
+    size = ContainerSize(cpu_request_millicores=1000, memory_request_mib=2048)
+    assert wire.kube.cannot_resize() is None
+    wire.direct.world.kube.cannot_resize = hindrance
+    assert str(wire.kube.cannot_resize()) == expected
+    with pytest.raises(k8s_pool.Refused) as caught:
+        wire.kube.resize_pod(pod.name, uid=pod.uid, size=size)
+    assert caught.value.status == status

@@ -5,7 +5,7 @@ import pytest
 from bridge.core.actions import ResizePod
 from bridge.core.resources import Room
 from bridge.core.snapshot import CannotResize, PodPhase, Resizing
-from bridge.ports import Rejected, Unavailable
+from bridge.ports import Denied, Rejected, Unavailable
 from bridge.sim import SimConfig
 from tests.sim.build import POD_SIZE, Pool
 
@@ -92,13 +92,18 @@ def test_another_pod_of_that_name_is_left_alone() -> None:
     assert sizes(pool) == (POD_SIZE, POD_SIZE, POD_SIZE, Resizing.NONE)
 
 
-def test_where_pods_cannot_be_resized_the_view_says_so_and_the_call_is_rejected() -> None:
+@pytest.mark.parametrize(
+    ("hindrance", "expected"), [(CannotResize.NOT_SERVED, Rejected), (CannotResize.NOT_PERMITTED, Denied)]
+)
+def test_where_pods_cannot_be_resized_the_view_says_so_and_the_call_fails(
+    hindrance: CannotResize, expected: type[Exception]
+) -> None:
     pool = Pool()
     pool.serve()
     assert pool.kube.observe().cannot_resize is None
-    pool.world.kube.cannot_resize = CannotResize.NOT_SERVED
-    assert pool.kube.observe().cannot_resize is CannotResize.NOT_SERVED
-    with pytest.raises(Rejected):
+    pool.world.kube.cannot_resize = hindrance
+    assert pool.kube.observe().cannot_resize is hindrance
+    with pytest.raises(expected):
         resize(pool, SMALL)
 
 
