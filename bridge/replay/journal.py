@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bridge.core.snapshot import Memory, Pause, Promise
 from bridge.core.tasks import NO_HISTORY, TaskHistory
+from bridge.core.waiting import WaitingContainers
 from bridge.ports import TickRecord
 
 
@@ -36,6 +38,11 @@ class MemoryJournal:
     def memory(self, pool: str) -> Memory:  # noqa: ARG002
         """Return what the last tick left to remember."""
         return self._memory
+
+    def remember_waiting(self, waiting: tuple[WaitingContainers, ...]) -> None:
+        """Keep what waits now: all that a tick with nothing to do would have changed."""
+        if waiting != self._memory.waiting:
+            self._memory = replace(self._memory, waiting=waiting)
 
     def pause(self, pool: str, at: datetime) -> Pause | None:  # noqa: ARG002
         """Nobody pauses a replay."""

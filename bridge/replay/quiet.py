@@ -1,8 +1,9 @@
 """Which ticks of a replay can be left out: those that would find the world as the last one left it, and do nothing.
 
-A tick that found all nodes serving, no work waiting, nothing to give back and nothing to end decides the same a minute
-later, unless one of the facts below has changed, or a time has come that it waits for. What single tasks do doesn't
-count among them, as long as some node is idle, or none is, as before.
+A tick that found all nodes serving, nothing to make, to give back or to end decides the same a minute later, unless one
+of the facts below has changed, or a time has come that it waits for. What single tasks do doesn't count among them, as
+long as some node is idle, or none is, as before. Nor does waiting work, where all nodes are busy and the offer has no
+place for more.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from bridge.controller.record import Planned
 from bridge.core.forecast.values import STEP
 from bridge.core.lifecycle import State
 from bridge.core.load import SignalState
+from bridge.core.offer import Offer
 from bridge.core.reasons import Gap
 from bridge.core.snapshot import Snapshot
 from bridge.ports import LoadSignal
@@ -30,9 +32,35 @@ class Facts:
     yarn_version: int
     """Counts NodeManagers that came, went, or were given another amount or label."""
     load: float | None
-    work_waits: bool
     is_node_idle: bool
     """There is a surplus."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What a tick left that had nothing to do."""
+
+    until: datetime
+    facts: Facts
+    can_grow: bool
+    """The offer has a place for more nodes."""
+
+    def lasts(self, at: datetime, world: SimWorld, signal: LoadSignal | None) -> bool:
+        """Say whether a tick at the instant *at* would have nothing to do either."""
+        return at < self.until and facts_of(world, signal) == self.facts and not self.wakes(world)
+
+    def wakes(self, world: SimWorld) -> bool:
+        """Say whether work waits that idle or new nodes could take."""
+        return (self.can_grow or self.facts.is_node_idle) and bool(world.yarn.work.waiting())
+
+
+def rest_after(planned: Planned, until: datetime | None, world: SimWorld, signal: LoadSignal | None) -> Rest | None:
+    """Say what lasts after a tick that does nothing until an instant; None where it doesn't."""
+    if until is None or not isinstance(planned.decision.offer, Offer):
+        return None
+    can_grow = planned.decision.offer.ceiling > planned.decision.size.open_nodes
+    rest = Rest(until=until, facts=facts_of(world, signal), can_grow=can_grow)
+    return None if rest.wakes(world) else rest
 
 
 def facts_of(world: SimWorld, signal: LoadSignal | None) -> Facts:
@@ -42,7 +70,6 @@ def facts_of(world: SimWorld, signal: LoadSignal | None) -> Facts:
         kube_version=world.kube.version,
         yarn_version=world.yarn.scheduler.version,
         load=None if sample is None else sample.value,
-        work_waits=bool(world.yarn.work.waiting()),
         is_node_idle=any(
             node.is_serving and node.is_lent and not node.containers for node in world.yarn.nodes.values()
         ),
@@ -61,9 +88,8 @@ def _is_at_rest(planned: Planned) -> bool:
     parts = (snapshot.kube, snapshot.promises, snapshot.forecast, decision.offer, decision.demand)
     if isinstance(snapshot.yarn, Gap) or any(isinstance(part, Gap) for part in parts):
         return False
-    is_yarn_calm = not snapshot.yarn.waiting and not snapshot.yarn.is_settling
     return (
-        is_yarn_calm
+        not snapshot.yarn.is_settling
         and _is_load_steady(snapshot)
         and snapshot.pause is None
         and snapshot.entitlement is None

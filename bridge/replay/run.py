@@ -23,7 +23,7 @@ from bridge.core.window import WindowSpan
 from bridge.ports import LoadSignal
 from bridge.replay.foresight import SharedForesight
 from bridge.replay.journal import MemoryHistory, MemoryJournal, MemoryLengths
-from bridge.replay.quiet import facts_of, quiet_until
+from bridge.replay.quiet import Rest, quiet_until, rest_after
 from bridge.replay.stage import Stageset, make_world
 from bridge.sim import SimKube, SimWorld, SimYarn
 from bridge.sim.pods import PROMISE
@@ -158,11 +158,12 @@ def play(
         history = MemoryHistory(_warm_up(stage, lenders[0]))
         one = Foresight(policy.name, history, policy=horizons, may_write=False)
         foresight = SharedForesight(one, lenders)
+    yarn = SimYarn(world)
     pool = Pool(
         policy=policy,
         windows=windows,
         kube=SimKube(world, policy.name, requested=policy.shape.pod.share(0.0) if looks_at_use else None),
-        yarn=SimYarn(world),
+        yarn=yarn,
         journal=journal,
         clock=world.clock,
         new_id=lambda: f"{next(ids):08x}",
@@ -172,15 +173,18 @@ def play(
         lifetimes=Lifetimes(policy.name, MemoryLengths()),
     )
     played = Played(world=world)
+    ticked: Ticked | None = None
+    rest: Rest | None = None
     held_until: dict[str, datetime] = {}
-    at, ticked, rest = stage.start, None, None
+    at = stage.start
     while at < stage.end:
         world.advance(at)
         _note_held(world, held_until)
-        if ticked is None or rest is None or at >= rest[0] or facts_of(world, signal) != rest[1]:
+        if ticked is not None and rest is not None and rest.lasts(at, world, signal):
+            journal.remember_waiting(yarn.waiting()[0])
+        else:
             ticked = tick(pool)
-            until = rests_until(ticked.planned)
-            rest = None if until is None else (until, facts_of(world, signal))
+            rest = rest_after(ticked.planned, rests_until(ticked.planned), world, signal)
         minute = _minute(stage, world, ticked, at)
         played.minutes.append(minute)
         if minute.used > 0 and minute.highest > stage.cap + 1e-9:

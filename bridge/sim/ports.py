@@ -63,7 +63,7 @@ class SimYarn:
         world, manager = self._world, self._world.yarn
         with self._call("yarn.observe"):
             started_at = world.clock.at(manager.started_at)
-            sizes, ams_waiting = self._waiting()
+            sizes, ams_waiting = self.waiting()
             ended = self._ended()
             apps = manager.work.apps.values() if manager.has_lists else ()
             return YarnFacts(
@@ -159,7 +159,8 @@ class SimYarn:
             if one.stage is not None
         )
 
-    def _waiting(self) -> tuple[tuple[WaitingContainers, ...], int]:
+    def waiting(self) -> tuple[tuple[WaitingContainers, ...], int]:
+        """Sum what waits by size and label, and count the ApplicationMasters that do."""
         manager = self._world.yarn
         if not manager.has_lists:
             return (), 0
