@@ -14,7 +14,7 @@ from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.offer import LenderOffer, Offer
 from bridge.core.reasons import Gap, Limit, Reason
-from bridge.core.resources import NO_ROOM
+from bridge.core.room import sum_of
 from bridge.core.size import Size
 from bridge.core.snapshot import Snapshot
 from bridge.core.turns import Turns
@@ -132,28 +132,43 @@ def _window(
     """What the window calls back: everything where none is open, what is above the next limit from ``lead`` on."""
     soon = snapshot.at + snapshot.policy.reclaimed_within
     if not allowed.is_open:
-        return _called(_holding(nodes, returns, soon, turns), soon, Reason.WINDOW_CLOSED)
+        return _called(_holding(nodes, returns, soon), soon, Reason.WINDOW_CLOSED)
     ends = allowed.back_by if allowed.is_ending(snapshot.at) else None
     soon = soon if ends is None else min(soon, ends)
-    now = [] if isinstance(offer, Gap) else _above(_known(_holding(nodes, returns, soon, turns), offer), offer.nodes)
-    found = [] if isinstance(offer, Gap) else _called(now, soon, _why_now(offer))
+    found: list[Return] = []
+    if not isinstance(offer, Gap):
+        now = _above(_known(_holding(nodes, returns, soon), offer), offer.nodes, soon, returns, turns)
+        found = _called(now, soon, _why_now(offer))
     if ends is not None:
-        leaving = {node.id for node in now}
-        holding = [node for node in _holding(nodes, returns, ends, turns) if node.id not in leaving]
-        found += _called(_above_next(holding, allowed, offer), ends, Reason.WINDOW_ENDS)
+        leaving = {entry.node_id for entry in found}
+        holding = [node for node in _holding(nodes, returns, ends) if node.id not in leaving]
+        found += _called(_above_next(holding, allowed, offer, ends, returns, turns), ends, Reason.WINDOW_ENDS)
     return found
 
 
-def _above_next(holding: list[ElasticNode], allowed: Allowance, offer: Offer | Gap) -> list[ElasticNode]:
+def _above_next(
+    holding: list[ElasticNode],
+    allowed: Allowance,
+    offer: Offer | Gap,
+    by: datetime,
+    returns: dict[str, Return],
+    turns: Turns,
+) -> list[ElasticNode]:
     """Choose what the limit after ``back_by`` leaves no place for: all of it where there is none."""
     if allowed.next_ratio <= 0:
         return holding
-    return [] if isinstance(offer, Gap) else _above(_known(holding, offer), offer.lasting)
+    return [] if isinstance(offer, Gap) else _above(_known(holding, offer), offer.lasting, by, returns, turns)
 
 
-def _above(holding: list[ElasticNode], nodes: int) -> list[ElasticNode]:
-    """Choose what is more than so many nodes, in their order."""
-    return holding[: max(0, len(holding) - nodes)]
+def _above(
+    holding: list[ElasticNode], nodes: int, by: datetime, returns: dict[str, Return], turns: Turns
+) -> list[ElasticNode]:
+    """Choose what is more than so many nodes, in their order.
+
+    Only where some must go are they put in turn: most ticks call none back, and it would be a good part of such a tick.
+    """
+    spare = len(holding) - nodes
+    return turns.order(holding, by, returns)[:spare] if spare > 0 else []
 
 
 def _known(holding: list[ElasticNode], offer: Offer) -> list[ElasticNode]:
@@ -174,18 +189,17 @@ def _ahead(
     if isinstance(offer, Gap):
         return []
     by_lender: dict[str, list[ElasticNode]] = defaultdict(list)
-    for node in _holding(nodes, returns, offer.staying_by, turns):
+    for node in _holding(nodes, returns, offer.staying_by):
         if _is_known(offer.by_lender.get(node.promise.lender)):
             by_lender[node.promise.lender].append(node)
     leaving = [
         node
         for lender, holding in by_lender.items()
-        for node in holding[: max(0, len(holding) - offer.by_lender[lender].staying_nodes)]
+        for node in _above(holding, offer.by_lender[lender].staying_nodes, offer.staying_by, returns, turns)
     ]
     gone = {node.id for node in leaving}
-    staying = [node for holding in by_lender.values() for node in holding if node.id not in gone]
-    rest = turns.order(staying, offer.staying_by, returns)
-    leaving += rest[: max(0, len(rest) - offer.staying)]
+    rest = [node for holding in by_lender.values() for node in holding if node.id not in gone]
+    leaving += _above(rest, offer.staying, offer.staying_by, returns, turns)
     return _called(leaving, offer.staying_by, Reason.LOAD_WILL_RISE)
 
 
@@ -197,7 +211,7 @@ def _lenders(
         return []
     soon = snapshot.at + snapshot.policy.reclaimed_within
     by_lender: dict[str, list[ElasticNode]] = defaultdict(list)
-    for node in _holding(nodes, returns, soon, turns):
+    for node in _holding(nodes, returns, soon):
         by_lender[node.promise.lender].append(node)
     found = []
     for lender, holding in by_lender.items():
@@ -207,7 +221,7 @@ def _lenders(
         if entry.must_empty:
             found += _called(holding, soon, Reason.LENDER_REFUSES)
         else:
-            found += _called(_over(holding, entry), soon, Reason.KUBERNETES_NEEDS_ROOM)
+            found += _called(_over(holding, entry, soon, returns, turns), soon, Reason.KUBERNETES_NEEDS_ROOM)
     return found
 
 
@@ -216,11 +230,13 @@ def _is_known(entry: LenderOffer | None) -> TypeGuard[LenderOffer]:
     return entry is not None and entry.is_known
 
 
-def _over(holding: list[ElasticNode], entry: LenderOffer) -> list[ElasticNode]:
+def _over(
+    holding: list[ElasticNode], entry: LenderOffer, by: datetime, returns: dict[str, Return], turns: Turns
+) -> list[ElasticNode]:
     """Take nodes, in their order, until the rest fits in the lender's room."""
-    held = sum((node.promise.shape.pod for node in holding), start=NO_ROOM)
+    held = sum_of(node.promise.shape.pod for node in holding)
     leaving: list[ElasticNode] = []
-    for node in holding:
+    for node in () if held.fits_in(entry.room) else turns.order(holding, by, returns):
         if held.fits_in(entry.room):
             break
         held = held - node.promise.shape.pod
@@ -228,16 +244,13 @@ def _over(holding: list[ElasticNode], entry: LenderOffer) -> list[ElasticNode]:
     return leaving
 
 
-def _holding(
-    nodes: tuple[ElasticNode, ...], returns: dict[str, Return], by: datetime, turns: Turns
-) -> list[ElasticNode]:
-    """List nodes that still hold room at *by*, in the order in which they would go."""
-    holding = [
+def _holding(nodes: tuple[ElasticNode, ...], returns: dict[str, Return], by: datetime) -> list[ElasticNode]:
+    """List nodes that still hold room at *by*."""
+    return [
         node
         for node in nodes
         if node.state not in {State.GONE, State.DELETING} and (node.id not in returns or returns[node.id].deadline > by)
     ]
-    return turns.order(holding, by, returns)
 
 
 def _called(nodes: list[ElasticNode], by: datetime, reason: Reason) -> list[Return]:
