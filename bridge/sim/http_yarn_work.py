@@ -64,7 +64,7 @@ class WorkViews:
             "state": app.state,
             "finalStatus": "SUCCEEDED" if app.state is AppState.FINISHED else "UNDEFINED",
             "progress": _progress(app),
-            "applicationType": "MAPREDUCE",
+            "applicationType": "YARN",
             "applicationTags": "",
             "priority": 0,
             "startedTime": self._ms(app.submitted),

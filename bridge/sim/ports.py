@@ -24,7 +24,7 @@ from bridge.core.snapshot import (
 from bridge.core.tasks import EndedTask, Task
 from bridge.core.waiting import WaitingContainers
 from bridge.ports import Denied, Rejected, Unavailable
-from bridge.sim.apps import AM, AppState, Container, StageRun, TASK_PRIORITY
+from bridge.sim.apps import AM, TASK_PRIORITY, AppState, Container, StageRun
 from bridge.sim.errors import ApiRefusal, RmRefusal
 from bridge.sim.nodes import NodeManager
 from bridge.sim.pods import (

@@ -43,7 +43,7 @@ class Both:
         assert self._known(self.yarn.observe()) == self._known(self.direct.yarn.observe())
 
     def _known(self, facts: YarnFacts) -> YarnFacts:
-        """Leave out what only a later look can tell over HTTP, or one with elastic nodes: young tasks, and ended ones."""
+        """Leave out what only a later look can tell over HTTP: young tasks, ended ones, and those of static nodes."""
         now = self.direct.clock.now()
         nodes = (replace(node, tasks=tuple(sorted(_begun(node, now), key=repr))) for node in facts.nodes)
         return replace(facts, nodes=tuple(nodes), ended=())
