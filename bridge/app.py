@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import socket
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import assert_never
@@ -20,6 +21,7 @@ from bridge.adapters.convert import room_of_yarn, shape_of
 from bridge.adapters.fair_queues import FairQueues
 from bridge.adapters.holidays import BadCalendar, Holidays
 from bridge.adapters.kube import KubeCluster, template_extra
+from bridge.adapters.lease import KubeLease
 from bridge.adapters.metrics import MetricsLoad
 from bridge.adapters.namespaces import TenantNamespaces
 from bridge.adapters.prometheus import HttpTransport, LoadQuery, PrometheusLoad
@@ -27,6 +29,17 @@ from bridge.adapters.queues import YarnQueues
 from bridge.adapters.quotas import NamespaceQuotas
 from bridge.adapters.recorded import RecordedLoad, Recording
 from bridge.adapters.yarn import YarnCluster
+from bridge.controller.election import Election
+from bridge.controller.fence import Fence
+from bridge.controller.fenced import (
+    FencedEnforcer,
+    FencedHistory,
+    FencedJournal,
+    FencedKube,
+    FencedNamespaces,
+    FencedShares,
+    FencedYarn,
+)
 from bridge.controller.foresight import Foresight
 from bridge.controller.lifetimes import Lifetimes
 from bridge.controller.pool import Mode, Pool
@@ -36,8 +49,8 @@ from bridge.core.forecast import HORIZONS, NEAR, ForecastPolicy
 from bridge.core.load import LoadUnit
 from bridge.core.resources import Resources, Room, Shape
 from bridge.core.window import WindowSpan
-from bridge.ports import Clock, Enforcer, Journal, LoadSignal, PortError
-from bridge.settings import Adapter, Cluster, Entitled, Problem, Settings, Window, pool_policy, share_policy
+from bridge.ports import Clock, Enforcer, Journal, LoadHistory, LoadSignal, PortError
+from bridge.settings import Adapter, ByLease, Cluster, Entitled, Problem, Settings, Window, pool_policy, share_policy
 from bridge.settings import Pool as PoolSettings
 from bridge.settings.signals import MetricsSignal, PrometheusSignal, RecordedSignal
 from bridge.sim.load import BadTrace, load_series
@@ -48,12 +61,16 @@ from k8s_pool import (
     FleetView,
     FleetWatch,
     KubeApi,
+    KubeLeases,
     KubePool,
     KubeUnavailable,
     PodTemplate,
     TemplateError,
     connect,
     read_fleet,
+)
+from k8s_pool import (
+    Timeouts as KubeTimeouts,
 )
 from k8s_pool import load as load_template
 from yarn_client import Timeouts, YarnClient
@@ -88,6 +105,8 @@ class App:
     pools: tuple[Pool, ...]
     sharing: Sharing | None = None
     """What rounds of rebalancing work with; None where no tenants are configured."""
+    election: Election | None = None
+    """What says whether this replica leads; None where it is the only one, or a person's command."""
 
 
 @contextmanager
@@ -108,34 +127,70 @@ def running(
         view = _fleet(stack, api, settings.kubernetes.namespace, follow=follow)
         if follow:
             _warn_of_unknown_pools(settings, view)
-        pools = tuple(
-            _pool(
+        election = _election(settings, clock) if follow else None
+
+        def pool_behind(name: str, fence: Fence | None) -> Pool:
+            return _pool(
                 settings,
                 name,
                 journal=journal,
                 api=api,
-                view=view,
+                view=view if fence is None else _view_of_a_leader(view, fence, api, settings.kubernetes.namespace),
                 template=templates[name],
                 # Pools tick at the same time, and a client is for one thread.
-                client=stack.enter_context(_yarn_client(settings.yarn.clusters[pool.cluster])),
+                client=stack.enter_context(_yarn_client(settings.yarn.clusters[settings.pools[name].cluster])),
                 clock=clock,
                 ids=ids or new_id,
                 follow=follow,
+                fence=fence,
             )
-            for name, pool in settings.pools.items()
-        )
+
+        pools = tuple(pool_behind(name, _fence(election)) for name in settings.pools)
         sharing = None
         if settings.tenants:
-            pool = next(pool for pool in pools if pool.name == settings.rebalanced_pool)
+            pool, fence = next(pool for pool in pools if pool.name == settings.rebalanced_pool), _fence(election)
+            if fence is not None:
+                # A term that the ticks have begun isn't one that the round under way began in.
+                pool = pool_behind(pool.name, fence)
             cluster = settings.yarn.clusters[settings.pools[pool.name].cluster]
             client = stack.enter_context(_yarn_client(cluster))
-            sharing = _sharing(settings, pool, journal.shares, api=api, view=view, client=client)
-        yield App(settings=settings, journal=journal, pools=pools, sharing=sharing)
+            sharing = _sharing(settings, pool, journal.shares, api=api, view=view, client=client, fence=fence)
+        if election is not None:
+            # The last to begin and the first to end: nothing acts any more when the lease is given up.
+            stack.enter_context(election)
+        yield App(settings=settings, journal=journal, pools=pools, sharing=sharing, election=election)
 
 
-def _kubernetes(settings: Settings) -> KubeApi:
+def _election(settings: Settings, clock: Clock) -> Election | None:
+    """Build what says whether this replica leads; None where there is no other."""
+    found = settings.leadership
+    if not isinstance(found, ByLease):
+        return None
+    patience_s = found.lease_s / 5
+    # Connections of its own: a renewal waits for nobody, and not for long.
+    api = _kubernetes(settings, KubeTimeouts(connect_s=patience_s, read_s=patience_s))
+    leases = KubeLeases(api, found.namespace or settings.kubernetes.namespace)
+    lease = KubeLease(leases, clock, name=found.name, lease_s=found.lease_s)
+    return Election(lease, me=f"{socket.gethostname()}_{new_id()}", terms=found.terms)
+
+
+def _fence(election: Election | None) -> Fence | None:
+    """Build the fence of one thread; None where nobody else may lead."""
+    return None if election is None else Fence(election)
+
+
+def _view_of_a_leader(
+    view: Callable[[], FleetView], fence: Fence, api: KubeApi, namespace: str
+) -> Callable[[], FleetView]:
+    """Read the lists in the first tick of a term: the watch may not have told yet what the last leader did."""
+    return lambda: read_fleet(api, namespace=namespace) if fence.is_first else view()
+
+
+def _kubernetes(settings: Settings, timeouts: KubeTimeouts | None = None) -> KubeApi:
     try:
-        return connect(context=settings.kubernetes.context, kubeconfig=settings.kubernetes.kubeconfig)
+        return connect(
+            context=settings.kubernetes.context, kubeconfig=settings.kubernetes.kubeconfig, timeouts=timeouts
+        )
     except BadKubeconfig as error:
         file, context = settings.kubernetes.kubeconfig, settings.kubernetes.context
         is_file = context is None
@@ -202,8 +257,9 @@ def _pool(
     clock: Clock,
     ids: Callable[[], str],
     follow: bool,
+    fence: Fence | None,
 ) -> Pool:
-    """Build one pool's controller."""
+    """Build one pool's controller. *fence*: what its calls must pass; None where nobody else may lead."""
     pool = settings.pools[name]
     signal = _signal(settings, name, api=api, view=view, clock=clock)
     cluster = settings.yarn.clusters[pool.cluster]
@@ -221,7 +277,8 @@ def _pool(
     )
     is_shared = bool(settings.tenants) and name == settings.rebalanced_pool
     policy = pool_policy(settings, name, shape=shape(pool, cluster, template))
-    return Pool(
+    history = journal.load_history if fence is None else FencedHistory(journal.load_history, fence)
+    built = Pool(
         policy=policy,
         windows=windows_around(window_rules(settings, name)),
         kube=kube,
@@ -238,9 +295,21 @@ def _pool(
         new_id=ids,
         mode=Mode(settings.mode),
         signal=signal,
-        foresight=_foresight(settings, name, journal, signal, may_write=follow),
+        foresight=_foresight(settings, name, history, signal, may_write=follow),
         lifetimes=Lifetimes(name, journal.task_lengths, may_write=follow),
         entitled=lambda: entitlement(journal.shares) if is_shared and _round_mode(settings) is Mode.ENFORCE else None,
+    )
+    return built if fence is None else _fenced(built, fence)
+
+
+def _fenced(pool: Pool, fence: Fence) -> Pool:
+    """Put a pool's ports behind a fence."""
+    return replace(
+        pool,
+        kube=FencedKube(pool.kube, fence),
+        yarn=FencedYarn(pool.yarn, fence),
+        journal=FencedJournal(pool.journal, fence),
+        begin=fence.begin,
     )
 
 
@@ -295,7 +364,7 @@ def _recording(key: str, found: RecordedSignal) -> Recording:
 
 
 def _foresight(
-    settings: Settings, name: str, journal: SqlJournal, signal: LoadSignal | None, *, may_write: bool
+    settings: Settings, name: str, history: LoadHistory, signal: LoadSignal | None, *, may_write: bool
 ) -> Foresight | None:
     """Build what keeps the load's history and forecasts; None where nothing of the future is to count."""
     expecting = settings.pools[name].lenders.expecting
@@ -304,7 +373,7 @@ def _foresight(
     return Foresight(
         # What is requested and what is used are two histories.
         f"{name}/{settings.pools[name].lenders.basis}",
-        journal.load_history,
+        history,
         policy=ForecastPolicy.covering({*HORIZONS, expecting.give_back_ahead, expecting.lend_for}, near=NEAR),
         earlier=None if signal is None else signal.history,
         keep=timedelta(days=settings.store.history_days),
@@ -333,11 +402,12 @@ def _sharing(
     api: KubeApi,
     view: Callable[[], FleetView],
     client: YarnClient,
+    fence: Fence | None,
 ) -> Sharing:
-    """Build what rounds of rebalancing work with."""
+    """Build what rounds of rebalancing work with. *fence*: as for the pool."""
     cluster = settings.yarn.clusters[settings.pools[pool.name].cluster]
     offered = room_of_yarn(pool.policy.shape.yarn, cluster.vcores_per_core)
-    return Sharing(
+    built = Sharing(
         policy=share_policy(settings, shape=pool.policy.shape, elastic_as_room=offered),
         pool=pool,
         queues=YarnQueues(
@@ -355,6 +425,14 @@ def _sharing(
         ),
         shares=shares,
         mode=_round_mode(settings),
+    )
+    if fence is None:
+        return built
+    return replace(
+        built,
+        namespaces=FencedNamespaces(built.namespaces, fence),
+        enforcers=tuple(FencedEnforcer(enforcer, fence) for enforcer in built.enforcers),
+        shares=FencedShares(built.shares, fence),
     )
 
 

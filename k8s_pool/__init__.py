@@ -26,6 +26,7 @@ from k8s_pool.errors import (
 from k8s_pool.eviction import EvictionBlocked, evict
 from k8s_pool.fleet import FleetState, FleetView, Freshness, NamespaceLoad, NodeLoad
 from k8s_pool.identity import Identity, pod_name
+from k8s_pool.leases import KubeLeases, LeaseOrder, LeaseView
 from k8s_pool.lenders import LenderRefusal, LenderRoom, Toleration, lenders, waiting_for
 from k8s_pool.metrics import Usage, node_usage, pod_usage
 from k8s_pool.parse import parse_node, parse_pod
@@ -65,9 +66,12 @@ __all__ = [
     "KubeAmount",
     "KubeApi",
     "KubeError",
+    "KubeLeases",
     "KubePool",
     "KubeQuotas",
     "KubeUnavailable",
+    "LeaseOrder",
+    "LeaseView",
     "LenderRefusal",
     "LenderRoom",
     "MissingRight",

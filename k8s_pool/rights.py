@@ -1,7 +1,7 @@
 """The rights this package uses, no more, and how to ask whether we have them.
 
-`config/rbac.yaml`, `config/rbac-metrics.yaml` and `config/rbac-tenants.yaml` grant the same lists; a test compares
-them.
+`config/rbac.yaml`, `config/rbac-lease.yaml`, `config/rbac-metrics.yaml` and `config/rbac-tenants.yaml` grant the same
+lists; a test compares them.
 """
 
 from collections.abc import Iterable
@@ -39,6 +39,14 @@ def needed_rights(namespace: str) -> tuple[MissingRight, ...]:
         *(MissingRight(verb=verb, resource=resource, namespace=None) for verb, resource in cluster),
         *(MissingRight(verb=verb, resource=resource, namespace=namespace) for verb, resource in local),
         resize_right(namespace),
+    )
+
+
+def lease_rights(namespace: str) -> tuple[MissingRight, ...]:
+    """Return every right that holding a Lease in *namespace* needs."""
+    return tuple(
+        MissingRight(verb=verb, resource="leases", namespace=namespace, group="coordination.k8s.io")
+        for verb in ("create", "get", "update")
     )
 
 

@@ -112,6 +112,8 @@ def run(path: Path) -> None:
             keep=timedelta(days=settings.store.keep_days),
             rebalancing=app.rebalancing(built),
         )
+        if built.election is not None:
+            built.election.when_gained(loop.wake)
         _when_told_to_stop(loop.stop)
         log.info("run.started mode=%s pools=%s", settings.mode, ",".join(settings.pools))
         loop.run()

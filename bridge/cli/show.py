@@ -103,7 +103,8 @@ def statuses(found: Sequence[Mapping[str, Any]], tenants: Mapping[str, Any] | No
 
 def _age(entry: Mapping[str, Any]) -> str:
     age_s = entry["last_tick"]["age_s"]
-    return f"mode {entry['mode']}, last tick {age_s:.0f} s ago"
+    leader = "" if entry["leader"] is None else f" by {entry['leader']}"
+    return f"mode {entry['mode']}, last tick {age_s:.0f} s ago{leader}"
 
 
 def _lines(entry: Mapping[str, Any]) -> Table:

@@ -90,6 +90,10 @@ class Foresight:
             self._forecast = forecaster.forecast()
         return self._forecast
 
+    def restart(self) -> None:
+        """Forget everything, and begin with what the database has: another replica may have led meanwhile."""
+        self._forecaster, self._begun, self._peaks, self._forecast, self._unwritten = None, None, {}, None, []
+
     def _start(self, now: datetime, ratios: Mapping[str, float], sizes: Mapping[str, int]) -> Forecaster:
         """Read what is known of the time before, a day at a time."""
         first_at = now

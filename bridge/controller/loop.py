@@ -18,7 +18,7 @@ from bridge.controller.pool import Pool
 from bridge.controller.rebalance import Rebalancing
 from bridge.controller.record import advice
 from bridge.controller.tick import tick
-from bridge.ports import PortError
+from bridge.ports import NotLeader, PortError
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Loop:
         scheduler.add_job(
             lambda: self._look_after(scheduler),
             "interval",
-            hours=24,
+            hours=1,
             next_run_time=datetime.now(UTC),
             coalesce=True,
             misfire_grace_time=None,
@@ -74,6 +74,13 @@ class Loop:
         for wake in self._wakes:
             wake.set()
 
+    def wake(self) -> None:
+        """Tick every pool now, and look whether a round is due: this replica has begun to lead."""
+        for wake in self._wakes:
+            wake.set()
+        if self._rebalancing is not None:
+            self._rebalancing.wake()
+
     def _turns(self) -> Iterator[tuple[Pool, threading.Event]]:
         """Give each pool with what wakes it."""
         return zip(self._pools, self._wakes, strict=True)
@@ -81,9 +88,14 @@ class Loop:
     def _follow(self, pool: Pool, wake: threading.Event) -> None:
         """Tick one pool, again and again."""
         told: str | None = None
+        term: int | None = None
         while not self._stop.is_set():
             due_s = time.monotonic() + self._period.total_seconds()
-            told = self._tick(pool, told)
+            before, term = term, pool.begin()
+            if term is not None:
+                if term != before and pool.foresight is not None:
+                    pool.foresight.restart()
+                told = self._tick(pool, told)
             wake.wait(max(0.0, due_s - time.monotonic()))
             # After the wait and before the look at _stop, or a stop during the tick would wait for the next one.
             wake.clear()
@@ -98,13 +110,23 @@ class Loop:
             if ticked.took_ms > self._period.total_seconds() * 1000:
                 log.warning("tick.late tick_id=%s pool=%s took_ms=%d", ticked.id, pool.name, ticked.took_ms)
             return advice(ticked.planned.plan)
+        except NotLeader as error:
+            log.warning("tick.not_leader pool=%s why=%r", pool.name, str(error))
+            return told
         except Exception:
             log.exception("tick.crashed pool=%s", pool.name)
             return told
 
     def _look_after(self, scheduler: BackgroundScheduler) -> None:
-        """Do once a day what needs no tick."""
+        """Do once an hour what needs no tick."""
         self._plan_edges(scheduler)
+        try:
+            self._prune()
+        except NotLeader:
+            return
+
+    def _prune(self) -> None:
+        """Forget what is old. Raises NotLeader: that is for the replica that leads."""
         if self._rebalancing is not None:
             self._rebalancing.prune(self._keep)
         for pool in self._pools:

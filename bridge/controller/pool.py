@@ -27,7 +27,7 @@ class Mode(StrEnum):
     """Act."""
 
 
-class Outlook(Protocol):
+class Forecasting(Protocol):
     """Says what is to be expected of the load, from what it was told of it."""
 
     def look(self, at: datetime, ratios: Mapping[str, float], sizes: Mapping[str, int] | None = None) -> Forecast:
@@ -54,10 +54,12 @@ class Pool:
     mode: Mode
     signal: LoadSignal | None = None
     """What online services use; None where the pool goes by requests alone."""
-    foresight: Outlook | None = None
+    foresight: Forecasting | None = None
     """What is to be expected; None where the pool has no forecast."""
     lifetimes: Lifetimes | None = None
     """How long tasks take; None where nothing is kept of that."""
+    begin: Callable[[], int | None] = lambda: 0
+    """Asked before each tick: the term in which it may act, None where another replica leads."""
     entitled: Callable[[], Entitlement | None] = lambda: None
     """YARN's part of what both systems share, from the journal; None where tenants don't matter."""
 

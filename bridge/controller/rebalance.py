@@ -21,7 +21,7 @@ from bridge.controller.round_record import advice, round_sections
 from bridge.controller.sharing import PlannedRound, Sharing, plan_round
 from bridge.core.reasons import Gap
 from bridge.core.tenants.divide import has_moved
-from bridge.ports import PortError, TickRecord
+from bridge.ports import NotLeader, PortError, TickRecord
 
 log = logging.getLogger(__name__)
 
@@ -114,11 +114,20 @@ class Rounds:
         self._due_after = due_after
         self._due: datetime | None = None
         self._told: str | None = None
+        self._term: int | None = None
         self._tried: frozenset[tuple[str, ...]] = frozenset()
         """What the last round told and wrote, or tried to: what is refused isn't tried at every look."""
 
     def run_if_due(self) -> Rounded | None:
-        """Look, and run a round if the cron asks for one by now, or if demand has moved; the first is always due."""
+        """Look, and run a round if the cron asks for one by now, or if demand has moved.
+
+        The first is always due, and the first after another replica may have led.
+        """
+        before, self._term = self._term, self._sharing.pool.begin()
+        if self._term is None:
+            return None
+        if self._term != before:
+            self._due, self._tried = None, frozenset()
         now = self._sharing.pool.clock.now()
         planned = plan_round(self._sharing)
         if self._due is not None and now < self._due and not self._is_worth_it(planned):
@@ -165,16 +174,24 @@ class Rebalancing:
         self._rounds = rounds
         self._look_every = look_every
         self._stop = threading.Event()
+        self._wake = threading.Event()
 
     def run(self) -> None:
         """Run a round now, and then whenever one is due."""
         while not self._stop.is_set():
             self._look()
-            self._stop.wait(self._look_every.total_seconds())
+            self._wake.wait(self._look_every.total_seconds())
+            # After the wait and before the look at _stop, or a stop during the round would wait for the next one.
+            self._wake.clear()
 
     def stop(self) -> None:
         """End after the round that is under way."""
         self._stop.set()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Look now."""
+        self._wake.set()
 
     def prune(self, keep: timedelta) -> None:
         """Forget what is older than *keep*."""
@@ -184,5 +201,7 @@ class Rebalancing:
         """Look once; the one place that catches everything: a fault is written down, the next look is fresh."""
         try:
             self._rounds.run_if_due()
+        except NotLeader as error:
+            log.warning("round.not_leader why=%r", str(error))
         except Exception:
             log.exception("round.crashed")

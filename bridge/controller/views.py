@@ -54,6 +54,7 @@ def status(record: TickRecord | None, memory: Memory, pool: str, at: datetime) -
     return {
         "pool": pool,
         "mode": record.mode,
+        "leader": sections.get("leader"),
         "last_tick": {
             "id": record.id,
             "at": plain(record.at),

@@ -11,6 +11,7 @@ from bridge.ports.errors import (
     Unavailable,
 )
 from bridge.ports.journal import Booked, Journal, ShareJournal, TickRecord
+from bridge.ports.leadership import Leadership, Lease, NotLeader
 from bridge.ports.load import LoadHistory, LoadSignal
 from bridge.ports.tasks import TaskLengths
 from bridge.ports.tenants import Enforcer, Namespaces, Queues
@@ -24,9 +25,12 @@ __all__ = [
     "Journal",
     "JournalUnavailable",
     "Kube",
+    "Leadership",
+    "Lease",
     "LoadHistory",
     "LoadSignal",
     "Namespaces",
+    "NotLeader",
     "NotUnderstood",
     "PortError",
     "Queues",

@@ -28,6 +28,7 @@ from bridge.settings.kinds import (
     YarnLabel,
     refusal,
 )
+from bridge.settings.leadership import Alone, ByLease, Leadership
 from bridge.settings.lenders import Lenders
 from bridge.settings.section import Around, Section, choice
 from bridge.settings.signals import Signal
@@ -47,8 +48,8 @@ class Store(Section):
     """Where promises, pauses and ticks are kept."""
 
     url: str = Field(default="sqlite:///tidebridge.db", validate_default=True, repr=False)
-    """`sqlite:///FILE`, or `postgresql+psycopg://USER@HOST/DATABASE` for a shared or managed
-    database; one controller at a time in this version.
+    """`sqlite:///FILE`, or `postgresql+psycopg://USER@HOST/DATABASE` for a managed database, and for one that replicas
+    share.
 
     SQLite by default, because it needs no server. A password is better kept out of the file: libpq reads PGPASSWORD
     and ~/.pgpass. It can't be switched off: without a journal nothing is lent.
@@ -255,6 +256,9 @@ class Settings(Section):
 
     store: Store = Field(default_factory=dict, validate_default=True)
     """Where promises, pauses and ticks are kept."""
+    leadership: Leadership = Alone(kind="none")
+    """Which of several replicas acts. `{kind: none}` by default: there is one. `{kind: lease}`: the one that holds a
+    Lease in Kubernetes; the others stand by."""
     mode: Mode = Mode.OBSERVE
     """`observe`: compute and record. `advise`: also Events. `enforce`: act. observe by default: nothing is touched
     before somebody has read a plan; it is also how enforcing is switched off."""
@@ -274,6 +278,17 @@ class Settings(Section):
     """Owners of queues and namespaces, and organisations above them. None by default: then lending knows no tenants."""
     rebalance: Rebalance = Field(default_factory=dict, validate_default=True)
     """When the tenants' targets are computed anew, and where they are written. Without tenants it does nothing."""
+
+    @field_validator("leadership")
+    @classmethod
+    def _check_shared_store(cls, leadership: Leadership, info: ValidationInfo) -> Leadership:
+        store = info.data.get("store")
+        if isinstance(leadership, ByLease) and store is not None and store.url.startswith("sqlite:"):
+            raise refusal(
+                "lets replicas take turns, and store.url is SQLite, which they can't share",
+                "set store.url to postgresql+psycopg://USER@HOST/DATABASE, or leadership to {kind: none}",
+            )
+        return leadership
 
     @field_validator("tenants")
     @classmethod

@@ -2,7 +2,7 @@
 
 A call is known by its name at the port: ``yarn.observe``, ``yarn.resize``, ``yarn.add_label``, ``yarn.map_label``,
 ``yarn.configure``, ``kube.observe``, ``kube.create``, ``kube.resize``, ``kube.delete``, ``kube.tell``, ``kube.quota``,
-``kube.evict``.
+``kube.evict``, ``kube.lease``.
 """
 
 from __future__ import annotations

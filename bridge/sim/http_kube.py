@@ -13,6 +13,7 @@ import orjson
 from bridge.core.snapshot import CannotResize
 from bridge.ports import Denied, NotUnderstood, PortError, Unavailable
 from bridge.sim.errors import ApiRefusal
+from bridge.sim.http_kube_leases import LeaseApi
 from bridge.sim.http_kube_metrics import MetricsApi
 from bridge.sim.http_kube_objects import pod_json, read_order, read_size
 from bridge.sim.http_kube_tenants import TenantApi
@@ -47,6 +48,7 @@ class KubeApi:
         self._watches = Watches(world, lock)
         self._tenants = TenantApi(world)
         self._metrics = MetricsApi(world)
+        self._leases = LeaseApi(world)
         self._events: dict[tuple[str, str], dict[str, Any]] = {}
         self._acts: Mapping[tuple[str, str], tuple[str, Callable[[Target, Question], Answer]]] = {
             ("POST", "pods"): ("kube.create", self._create),
@@ -90,6 +92,8 @@ class KubeApi:
         if (answer := self._tenants.answer(question)) is not None:
             return answer
         if (answer := self._metrics.answer(question)) is not None:
+            return answer
+        if (answer := self._leases.answer(question)) is not None:
             return answer
         match = _PATH.fullmatch(question.path)
         if match is None:

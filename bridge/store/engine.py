@@ -48,11 +48,19 @@ def _target(url: str) -> URL:
 
 
 def _postgresql(target: URL, timeout_s: float) -> Engine:
-    """Make a PostgreSQL engine: connecting, every lock and every statement are bounded."""
+    """Make a PostgreSQL engine: connecting, every lock and every statement are bounded.
+
+    A transaction that its client leaves open, because it is stopped or cut off, ends too: its locks would keep out
+    whoever takes over. A server that is gone is noticed, even in the middle of an answer.
+    """
     wait_ms = math.ceil(timeout_s * 1000)
     arguments = {
         "connect_timeout": max(2, math.ceil(timeout_s)),
-        "options": f"-c lock_timeout={wait_ms} -c statement_timeout={wait_ms}",
+        "options": f"-c lock_timeout={wait_ms} -c statement_timeout={wait_ms}"
+        f" -c idle_in_transaction_session_timeout={wait_ms}",
+        "tcp_user_timeout": 2 * wait_ms,
+        "keepalives_idle": max(1, math.ceil(timeout_s)),
+        "keepalives_interval": 1,
     }
     try:
         return create_engine(target, pool_pre_ping=True, pool_timeout=timeout_s, connect_args=arguments)

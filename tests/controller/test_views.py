@@ -17,7 +17,7 @@ from bridge.replay.report import always_open, default_policy
 from bridge.replay.run import play
 from tests.replay.build import make_stage
 
-STEADY = ("window", "mode", "last_tick", "pool", "gaps", "paused_until", "impostors")
+STEADY = ("window", "mode", "leader", "last_tick", "pool", "gaps", "paused_until", "impostors")
 """Of the status: what is no number of a tick's own, or is explained by itself."""
 
 

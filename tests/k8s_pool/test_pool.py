@@ -18,7 +18,7 @@ from k8s_pool import (
     ServerVersion,
     parse_pod,
 )
-from k8s_pool.rights import metrics_rights, needed_rights, tenant_rights
+from k8s_pool.rights import lease_rights, metrics_rights, needed_rights, tenant_rights
 from tests.k8s_pool.stubs import HOME, StubReply, StubTransport, json_reply, raw_elastic, raw_pod, refusal_reply
 
 AT = datetime(2026, 1, 1, 6, 30, tzinfo=UTC)
@@ -147,6 +147,12 @@ def granted_by(path: str) -> set[tuple[str, str, str, str | None]]:
 def test_rbac_grants_exactly_the_rights_in_use() -> None:
     needed = needed_rights("tidebridge")
     assert granted_by("config/rbac.yaml") == {(each.verb, each.resource, each.group, each.namespace) for each in needed}
+
+
+def test_rbac_for_a_lease_grants_exactly_the_rights_in_use() -> None:
+    needed = lease_rights("tidebridge")
+    granted = granted_by("config/rbac-lease.yaml")
+    assert granted == {(each.verb, each.resource, each.group, each.namespace) for each in needed}
 
 
 def test_rbac_for_metrics_grants_exactly_the_rights_in_use() -> None:

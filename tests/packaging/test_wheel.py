@@ -24,6 +24,7 @@ TRAVELS = (
     "bridge/_packaged/migrations/versions/0002_shares.py",
     "bridge/_packaged/config/demo.yaml",
     "bridge/_packaged/config/nodemanager-pod.yaml",
+    "bridge/_packaged/config/rbac-lease.yaml",
     "bridge/_packaged/config/rbac-metrics.yaml",
     "bridge/_packaged/config/rbac-tenants.yaml",
     "bridge/_packaged/config/rbac.yaml",

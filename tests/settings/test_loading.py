@@ -131,6 +131,8 @@ def test_every_setting_is_described() -> None:
     fields = [(section, name) for section in sections() for name in section.model_fields]
     silent = {f"{section.__name__}.{name}" for section, name in fields if not section.model_fields[name].description}
     assert silent == {
+        "Alone.kind",
+        "ByLease.kind",
         "Spill.kind",
         "Entitled.kind",
         "Plain.kind",
@@ -369,6 +371,19 @@ REFUSED = [
     ("rebalance", {"pool": "day"}, "rebalance.pool is 'day'", "use night"),
     ("rebalance", {"history": {"half_life": "0s"}}, "rebalance.history.half_life is '0s'", "null to switch it off"),
     ("rebalance", {"cron": "* *"}, "rebalance.cron is '* *'", "write minute, hour"),
+    (
+        "leadership",
+        {"kind": "lease"},
+        "leadership is {'kind': 'lease'}: lets replicas take turns, and store.url is SQLite",
+        "set store.url to postgresql+psycopg://USER@HOST/DATABASE, or leadership to {kind: none}",
+    ),
+    ("leadership", {"kind": "etcd"}, "leadership is ", "use 'none', 'lease'"),
+    (
+        "leadership",
+        {"kind": "lease", "lease_s": 7},
+        "has a lease of 7 s, which one renewal that fails would end",
+        "set lease_s to 8 or more",
+    ),
     ("window", [], "window is []: isn't a key of this version", "did you mean windows?"),
 ]
 
