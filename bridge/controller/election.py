@@ -114,14 +114,17 @@ class Election:
         return Claim(holder=holder, version="", lease_s=self._terms.lease_s, transitions=transitions)
 
     def _tell(self) -> None:
-        """Leave a line in the log when it is another who leads, and wake whoever waits for it when it is we."""
+        """Leave a line in the log when somebody else leads than before; wake whoever waits when it is this replica."""
         term, claim = self.term(), self._standing.claim
         holder = NOBODY if claim is None else claim.holder
         if (term, holder) == self._told:
             return
         self._told = (term, holder)
+        if term is None and holder in (NOBODY, self._me):
+            log.info("leader.none replica=%s", self._me)
+            return
         if term is None:
-            log.info("leader.other replica=%s holder=%s", self._me, holder or "nobody")
+            log.info("leader.other replica=%s leader=%s", self._me, holder)
             return
         log.info("leader.self replica=%s term=%d", self._me, term)
         for call in self._gained:

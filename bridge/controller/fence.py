@@ -37,5 +37,4 @@ class Fence:
     def check(self) -> None:
         """Raise NotLeader unless the term lasts in which the tick began."""
         if self._term is None or self._leadership.term() != self._term:
-            self._term = None
             raise NotLeader(f"{self._leadership.me} doesn't lead any more: its term is over")

@@ -7,6 +7,21 @@ write_keys() {
   openssl rsa -in "$STATE/pki/sa.key" -pubout -out "$STATE/pki/sa.pub" 2>/dev/null
   echo "lab-admin,admin,1,system:masters" >"$STATE/pki/tokens.csv"
   write_kubeconfig "$KUBECONFIG_ADMIN" admin lab-admin default
+  write_audit_policy
+}
+
+# What the product does to the cluster, from which address and when; not what it reads.
+write_audit_policy() {
+  cat >"$STATE/pki/audit-policy.yaml" <<YAML
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  users: ["system:serviceaccount:$NAMESPACE:tidebridge"]
+  verbs: [create, update, patch, delete]
+- level: None
+YAML
 }
 
 # FILE USER TOKEN NAMESPACE. The API server signs its own certificate, which is its own authority.

@@ -64,7 +64,8 @@ set_apiserver_command() {
     "--service-account-key-file=$STATE/pki/sa.pub" "--service-account-signing-key-file=$STATE/pki/sa.key"
     "--token-auth-file=$STATE/pki/tokens.csv" --authorization-mode=Node,RBAC
     --service-cluster-ip-range=10.96.0.0/24 --allow-privileged=true
-    --kubelet-preferred-address-types=InternalIP)
+    --kubelet-preferred-address-types=InternalIP
+    "--audit-policy-file=$STATE/pki/audit-policy.yaml" "--audit-log-path=$STATE/log/audit.log")
 }
 
 set_controller_manager_command() {

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from bridge.controller.act import Result
 from bridge.controller.loop import Loop
@@ -433,13 +432,6 @@ def test_advice_that_can_not_be_told_stops_nothing() -> None:
 
 
 # Several pools -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def _wall_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing be due by APScheduler's clock."""
-    monkeypatch.setattr(BackgroundScheduler, "start", lambda _self: None)
-    monkeypatch.setattr(BackgroundScheduler, "shutdown", lambda _self, wait: None)
 
 
 no_wall_clock = pytest.mark.usefixtures("_wall_clock_is_set_back")

@@ -145,6 +145,10 @@ class World:
         for replica in replicas:
             self.at(0.0, lambda true_s, replica=replica: self.look(replica, true_s))  # type: ignore[misc]
 
+    def delete(self, _: float) -> None:
+        """Let a hand that knows no better take the lease away."""
+        self.server.claim = None
+
     def at(self, true_s: float, event: Event) -> None:
         heapq.heappush(self._events, (true_s, next(self._order), event))
 
@@ -206,6 +210,7 @@ class World:
 
 QUICK = st.floats(0.001, 1.0)
 SLOW = st.floats(0.001, 40.0)
+RATES = st.sampled_from((0.95, 1.0, 1.05))
 TRIPS = st.builds(
     Trip,
     there_s=st.one_of(QUICK, QUICK, QUICK, SLOW),
@@ -231,13 +236,20 @@ def replicas_of(
 @given(
     trips=st.tuples(st.lists(TRIPS, min_size=1, max_size=40), st.lists(TRIPS, min_size=1, max_size=40)),
     offsets_s=st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)),
-    rates=st.tuples(st.floats(0.95, 1.05), st.floats(0.95, 1.05)),
+    rates=st.tuples(RATES, RATES),
+    deleted_s=st.lists(st.floats(0, 600), max_size=3),
 )
 def test_two_never_may_act_at_one_instant(
-    trips: tuple[list[Trip], list[Trip]], offsets_s: tuple[float, float], rates: tuple[float, float]
+    trips: tuple[list[Trip], list[Trip]],
+    offsets_s: tuple[float, float],
+    rates: tuple[float, float],
+    deleted_s: list[float],
 ) -> None:
     """Their clocks are set apart by days and run apart by a tenth; calls are slow, lost or answered in vain."""
-    replicas_of(trips, offsets_s, rates).run(600)
+    world = replicas_of(trips, offsets_s, rates)
+    for true_s in deleted_s:
+        world.at(true_s, world.delete)
+    world.run(600)
 
 
 def test_the_same_model_lets_each_lead_in_turn() -> None:
@@ -247,3 +259,13 @@ def test_the_same_model_lets_each_lead_in_turn() -> None:
     world = replicas_of(([*[well] * 20, frozen], [*[well] * 33, frozen]), (0.0, 1000.0), (1.0, 1.0))
     world.run(600)
     assert world.terms_begun >= 6
+
+
+def test_the_margin_covers_clocks_that_run_apart() -> None:
+    """A leader with a slow clock is cut off; another with a quick one takes the lease as early as it ever may."""
+    well = Trip(there_s=0.001, back_s=0.001, is_lost=False, is_answer_lost=False, pause_s=0)
+    cut_off = replace(well, is_lost=True)
+    first, second = [*[well] * 40, *[cut_off] * 400], [*[cut_off] * 3, *[well] * 400]
+    world = replicas_of((first, second), (0.0, 0.0), (0.95, 1.05))
+    world.run(200)
+    assert world.terms_begun == 2
