@@ -70,10 +70,21 @@ windows:
 class Controller:
     """`tidebridge run`, started, killed and started again on one configuration and one database."""
 
-    def __init__(self, folder: Path, night: Night, *, vcores: int = 4, settings: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        night: Night,
+        *,
+        vcores: int = 4,
+        settings: str | None = None,
+        name: str = "controller",
+        inside: str | None = None,
+    ) -> None:
+        """*inside*: the network namespace that it runs in; None: the lab's, as the test itself."""
         self._config = folder / "tidebridge.yaml"
         self._config.write_text(configuration(night, vcores) if settings is None else settings)
-        self._log = folder / "controller.log"
+        self._log = folder / f"{name}.log"
+        self._enter = () if inside is None else ("nsenter", f"--net=/run/netns/{inside}")
         self._log.touch()
         self._process: subprocess.Popen[bytes] | None = None
         self.command("db", "upgrade")
@@ -98,7 +109,8 @@ class Controller:
     def start(self) -> None:
         """Start the process."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([TIDEBRIDGE, "run", "-c", str(self._config)], stdout=log, stderr=log)
+            command = [*self._enter, TIDEBRIDGE, "run", "-c", str(self._config)]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def kill(self) -> None:
         """End the process by SIGKILL: it gets no chance to tidy up."""
@@ -106,11 +118,21 @@ class Controller:
         self._process.kill()
         self._process.wait(10)
 
+    def signal(self, number: int) -> None:
+        """Send the process a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def stop(self) -> None:
         """End the process by SIGTERM, if it runs."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(20)
+
+    def end(self) -> None:
+        """End the process whatever state it is in, if it runs."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
 
     @property
     def log(self) -> str:

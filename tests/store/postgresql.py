@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import chown, which
 from tempfile import TemporaryDirectory
@@ -22,9 +23,31 @@ _USER = "postgres"
 _PATIENCE_S = 30.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server that runs."""
+
+    url: str
+    log: Path
+    """What it says, and for one on a network each statement that writes: when, from where, what."""
+
+
 @contextmanager
 def served() -> Iterator[str]:
     """Start a server with an empty database; return its URL, and leave nothing behind."""
+    with _started(listen="", trusted="") as server:
+        yield server.url
+
+
+@contextmanager
+def served_on(address: str, trusted: str) -> Iterator[Server]:
+    """Start one that is reached over the network at *address*, from the addresses *trusted*, without a password."""
+    with _started(listen=address, trusted=trusted) as server:
+        yield Server(url=f"postgresql+psycopg://tidebridge@{address}/postgres", log=server.log)
+
+
+@contextmanager
+def _started(listen: str, trusted: str) -> Iterator[Server]:
     user = _USER if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     # A short path: a socket's may not be longer than about 100 characters.
     with TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
@@ -32,39 +55,29 @@ def served() -> Iterator[str]:
         if os.geteuid() == 0:
             chown(folder, user=user)
         data = folder / "data"
-        make: list[str | Path] = [
-            _program("initdb"),
-            "-D",
-            data,
-            "-U",
-            "tidebridge",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-        ]
-        subprocess.run(make, user=_as(user), cwd=folder, check=True, capture_output=True, timeout=120)
+        make: list[str | Path] = [_program("initdb"), "-D", data, "-U", "tidebridge", "-A", "trust", "-E", "UTF8"]
+        subprocess.run([*make, "--no-sync"], user=_as(user), cwd=folder, check=True, capture_output=True, timeout=120)
+        if trusted:
+            with (data / "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {trusted} trust\n")
         with (folder / "log").open("wb") as log:
-            serve: list[str | Path] = [
-                _program("postgres"),
-                "-D",
-                data,
-                "-k",
-                folder,
-                "-c",
-                "listen_addresses=",
-                "-c",
-                "fsync=off",
-            ]
+            serve: list[str | Path] = [_program("postgres"), "-D", data, "-k", folder, *_said(listen)]
             process = subprocess.Popen(serve, user=_as(user), cwd=folder, stdout=log, stderr=log)
         try:
             _wait_until_it_accepts(process, folder)
-            yield f"postgresql+psycopg://tidebridge@/postgres?host={folder}"
+            yield Server(url=f"postgresql+psycopg://tidebridge@/postgres?host={folder}", log=folder / "log")
         finally:
             # Its "fast shutdown": connections are closed, and it ends.
             process.send_signal(signal.SIGINT)
             process.wait(_PATIENCE_S)
+
+
+def _said(listen: str) -> list[str]:
+    """Say how it is to run, as arguments."""
+    said = {"listen_addresses": listen, "fsync": "off"}
+    if listen:
+        said |= {"log_statement": "mod", "log_line_prefix": "%m %h ", "log_timezone": "UTC"}
+    return [word for key, value in said.items() for word in ("-c", f"{key}={value}")]
 
 
 def _as(user: str) -> str | None:
