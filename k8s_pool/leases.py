@@ -18,6 +18,8 @@ class LeaseView:
     """A Lease as it was read."""
 
     name: str
+    uid: str
+    """It is another one once the Lease was deleted and made anew."""
     version: str
     """The resourceVersion: it changes with every write."""
     holder: str
@@ -60,22 +62,24 @@ class KubeLeases:
         """Make the Lease *name*. Raises AlreadyExists when there is one."""
         return parse_lease(call(self._transport, Request(method="POST", path=self._path, body=self._body(name, order))))
 
-    def replace(self, name: str, version: str, order: LeaseOrder) -> LeaseView:
-        """Put *order* in the place of what was read as *version*. Raises Conflict when it is another now, or gone."""
-        request = Request(method="PUT", path=f"{self._path}/{name}", body=self._body(name, order, version=version))
+    def replace(self, name: str, order: LeaseOrder, *, uid: str, version: str) -> LeaseView:
+        """Put *order* in the place of what was read so. Raises Conflict when it is another now, or gone.
+
+        The uid matters: without it the API server makes a Lease that is gone anew, whatever the version.
+        """
+        body = self._body(name, order)
+        body["metadata"] |= {"uid": uid, "resourceVersion": version}
+        request = Request(method="PUT", path=f"{self._path}/{name}", body=body)
         raw = call_unless(self._transport, request, (_NOT_FOUND,))
         if raw is None:
             raise Conflict(f"the Lease {name} is gone", status=_NOT_FOUND, reason="NotFound")
         return parse_lease(raw)
 
-    def _body(self, name: str, order: LeaseOrder, *, version: str | None = None) -> JsonObject:
-        metadata = {"name": name, "namespace": self._namespace}
-        if version is not None:
-            metadata["resourceVersion"] = version
+    def _body(self, name: str, order: LeaseOrder) -> JsonObject:
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": metadata,
+            "metadata": {"name": name, "namespace": self._namespace},
             "spec": {
                 "holderIdentity": order.holder,
                 "leaseDurationSeconds": order.lease_s,
@@ -92,6 +96,7 @@ def parse_lease(raw: JsonObject) -> LeaseView:
         lease_s = spec.get("leaseDurationSeconds")
         return LeaseView(
             name=meta["name"],
+            uid=meta["uid"],
             version=meta["resourceVersion"],
             holder=spec.get("holderIdentity") or "",
             lease_s=None if lease_s is None else float(lease_s),

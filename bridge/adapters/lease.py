@@ -37,8 +37,10 @@ class KubeLease:
         with translated(f"write the Lease {self._name}"):
             if over is None:
                 return self._claim(self._leases.create(self._name, order))
-            return self._claim(self._leases.replace(self._name, over.version, order))
+            uid, _, version = over.version.partition("/")
+            return self._claim(self._leases.replace(self._name, order, uid=uid, version=version))
 
     def _claim(self, view: LeaseView) -> Claim:
         lease_s = self._lease_s if view.lease_s is None else view.lease_s
-        return Claim(holder=view.holder, version=view.version, lease_s=lease_s, transitions=view.transitions)
+        version = f"{view.uid}/{view.version}"
+        return Claim(holder=view.holder, version=version, lease_s=lease_s, transitions=view.transitions)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import uuid
 from typing import Any
 
-from bridge.sim.errors import ApiRefusal
+from bridge.sim.errors import ApiRefusal, check_uid
 from bridge.sim.http_words import Answer, Question
 from bridge.sim.times import write_time
 from bridge.sim.world import SimWorld
@@ -22,6 +23,7 @@ class LeaseApi:
         self._world = world
         self._leases: dict[tuple[str, str], Document] = {}
         self._versions = itertools.count(1)
+        self._uids = itertools.count(1)
 
     def answer(self, question: Question) -> Answer | None:
         """Answer; None for another API's path."""
@@ -51,17 +53,29 @@ class LeaseApi:
         name = body["metadata"]["name"]
         if (namespace, name) in self._leases:
             raise ApiRefusal(409, "AlreadyExists", f'leases.coordination.k8s.io "{name}" already exists')
-        return self._keep(namespace, name, body, write_time(self._world.now))
+        first = {"uid": str(uuid.UUID(int=next(self._uids))), "creationTimestamp": write_time(self._world.now)}
+        return self._keep(namespace, name, body, first)
 
     def _replace(self, key: tuple[str, str], body: Document) -> Document:
-        meta, wanted = self._get(key)["metadata"], body["metadata"].get("resourceVersion")
+        wanted = body["metadata"].get("resourceVersion")
+        there = self._leases.get(key)
+        check_uid(
+            "leases.coordination.k8s.io",
+            key[1],
+            "" if there is None else there["metadata"]["uid"],
+            body["metadata"].get("uid"),
+        )
+        if there is None:
+            # So the real one does with a Lease, whatever the version.
+            return self._create(key[0], body)
+        meta = there["metadata"]
         if wanted not in (None, meta["resourceVersion"]):
             text = "the object has been modified; please apply your changes to the latest version and try again"
             named = f'Operation cannot be fulfilled on leases.coordination.k8s.io "{key[1]}"'
             raise ApiRefusal(409, "Conflict", f"{named}: {text}")
-        return self._keep(*key, body, meta["creationTimestamp"])
+        return self._keep(*key, body, meta)
 
-    def _keep(self, namespace: str, name: str, body: Document, created: str) -> Document:
+    def _keep(self, namespace: str, name: str, body: Document, before: Document) -> Document:
         kept = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -69,7 +83,8 @@ class LeaseApi:
                 "name": name,
                 "namespace": namespace,
                 "resourceVersion": str(next(self._versions)),
-                "creationTimestamp": created,
+                "uid": before["uid"],
+                "creationTimestamp": before["creationTimestamp"],
             },
             "spec": {key: value for key, value in (body.get("spec") or {}).items() if value is not None},
         }

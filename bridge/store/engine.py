@@ -57,7 +57,7 @@ def _postgresql(target: URL, timeout_s: float) -> Engine:
     arguments = {
         "connect_timeout": max(2, math.ceil(timeout_s)),
         "options": f"-c lock_timeout={wait_ms} -c statement_timeout={wait_ms}"
-        f" -c idle_in_transaction_session_timeout={wait_ms}",
+        f" -c idle_in_transaction_session_timeout={2 * wait_ms}",
         "tcp_user_timeout": 2 * wait_ms,
         "keepalives_idle": max(1, math.ceil(timeout_s)),
         "keepalives_interval": 1,
