@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import assert_never
@@ -31,15 +31,7 @@ from bridge.adapters.recorded import RecordedLoad, Recording
 from bridge.adapters.yarn import YarnCluster
 from bridge.controller.election import Election
 from bridge.controller.fence import Fence
-from bridge.controller.fenced import (
-    FencedEnforcer,
-    FencedHistory,
-    FencedJournal,
-    FencedKube,
-    FencedNamespaces,
-    FencedShares,
-    FencedYarn,
-)
+from bridge.controller.fenced import FencedHistory, fenced_pool, fenced_sharing
 from bridge.controller.foresight import Foresight
 from bridge.controller.lifetimes import Lifetimes
 from bridge.controller.pool import Mode, Pool
@@ -135,7 +127,7 @@ def running(
                 name,
                 journal=journal,
                 api=api,
-                view=view if fence is None else _view_of_a_leader(view, fence, api, settings.kubernetes.namespace),
+                view=_seen_by(fence, view, api, settings.kubernetes.namespace),
                 template=templates[name],
                 # Pools tick at the same time, and a client is for one thread.
                 client=stack.enter_context(_yarn_client(settings.yarn.clusters[settings.pools[name].cluster])),
@@ -154,7 +146,8 @@ def running(
                 pool = pool_behind(pool.name, fence)
             cluster = settings.yarn.clusters[settings.pools[pool.name].cluster]
             client = stack.enter_context(_yarn_client(cluster))
-            sharing = _sharing(settings, pool, journal.shares, api=api, view=view, client=client, fence=fence)
+            seen = _seen_by(fence, view, api, settings.kubernetes.namespace)
+            sharing = _sharing(settings, pool, journal.shares, api=api, view=seen, client=client, fence=fence)
         if election is not None:
             # The last to begin and the first to end: nothing acts any more when the lease is given up.
             stack.enter_context(election)
@@ -179,10 +172,12 @@ def _fence(election: Election | None) -> Fence | None:
     return None if election is None else Fence(election)
 
 
-def _view_of_a_leader(
-    view: Callable[[], FleetView], fence: Fence, api: KubeApi, namespace: str
+def _seen_by(
+    fence: Fence | None, view: Callable[[], FleetView], api: KubeApi, namespace: str
 ) -> Callable[[], FleetView]:
     """Read the lists in the first tick of a term: the watch may not have told yet what the last leader did."""
+    if fence is None:
+        return view
     return lambda: read_fleet(api, namespace=namespace) if fence.is_first else view()
 
 
@@ -299,18 +294,7 @@ def _pool(
         lifetimes=Lifetimes(name, journal.task_lengths, may_write=follow),
         entitled=lambda: entitlement(journal.shares) if is_shared and _round_mode(settings) is Mode.ENFORCE else None,
     )
-    return built if fence is None else _fenced(built, fence)
-
-
-def _fenced(pool: Pool, fence: Fence) -> Pool:
-    """Put a pool's ports behind a fence."""
-    return replace(
-        pool,
-        kube=FencedKube(pool.kube, fence),
-        yarn=FencedYarn(pool.yarn, fence),
-        journal=FencedJournal(pool.journal, fence),
-        begin=fence.begin,
-    )
+    return built if fence is None else fenced_pool(built, fence)
 
 
 def _signal(
@@ -426,14 +410,7 @@ def _sharing(
         shares=shares,
         mode=_round_mode(settings),
     )
-    if fence is None:
-        return built
-    return replace(
-        built,
-        namespaces=FencedNamespaces(built.namespaces, fence),
-        enforcers=tuple(FencedEnforcer(enforcer, fence) for enforcer in built.enforcers),
-        shares=FencedShares(built.shares, fence),
-    )
+    return built if fence is None else fenced_sharing(built, fence)
 
 
 def _addresses(pool: Pool) -> frozenset[str]:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from bridge.controller.fence import Fence
+from bridge.controller.pool import Pool
+from bridge.controller.sharing import Sharing
 from bridge.core.actions import CreatePod, DeletePod, ResizeNode
 from bridge.core.ledger import Ledger
 from bridge.core.snapshot import KubeFacts, Memory, Pause, Promise, YarnFacts
@@ -25,6 +27,27 @@ from bridge.ports import (
     TickRecord,
     Yarn,
 )
+
+
+def fenced_pool(pool: Pool, fence: Fence) -> Pool:
+    """Put what a tick calls behind a fence; its history of load is behind one from the beginning."""
+    return replace(
+        pool,
+        kube=FencedKube(pool.kube, fence),
+        yarn=FencedYarn(pool.yarn, fence),
+        journal=FencedJournal(pool.journal, fence),
+        begin=fence.begin,
+    )
+
+
+def fenced_sharing(sharing: Sharing, fence: Fence) -> Sharing:
+    """Put what a round calls behind a fence; its pool is behind the same one already."""
+    return replace(
+        sharing,
+        namespaces=FencedNamespaces(sharing.namespaces, fence),
+        enforcers=tuple(FencedEnforcer(enforcer, fence) for enforcer in sharing.enforcers),
+        shares=FencedShares(sharing.shares, fence),
+    )
 
 
 class FencedKube:

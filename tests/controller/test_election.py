@@ -8,17 +8,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from bridge.controller.election import Election
 from bridge.controller.fence import Fence
-from bridge.controller.fenced import FencedHistory, FencedJournal, FencedKube, FencedYarn
+from bridge.controller.fenced import FencedHistory, fenced_pool, fenced_sharing
 from bridge.controller.loop import Loop
 from bridge.controller.pool import Pool
+from bridge.controller.rebalance import Rounds, rebalance
+from bridge.controller.sharing import Sharing
 from bridge.controller.tick import tick
 from bridge.core.election import NOBODY, Claim, Terms
 from bridge.ports import Denied, NotLeader, Rejected, Unavailable
+from tests.controller.sharing_world import SharingWorld
 from tests.controller.test_tick import no_wall_clock, scenes, wait_until, world_of
 from tests.controller.world import World
 
@@ -165,17 +169,17 @@ def test_as_a_context_it_leads_by_itself_and_gives_the_lease_up_at_the_end() -> 
 
 def fenced(world: World, replica: Clocked) -> Pool:
     """Put a world's ports behind a fence, as the product does."""
-    fence, pool = Fence(replica.election), world.pool()
-    return replace(
-        pool,
-        kube=FencedKube(pool.kube, fence),
-        yarn=FencedYarn(pool.yarn, fence),
-        journal=FencedJournal(pool.journal, fence),
-        begin=fence.begin,
-    )
+    return fenced_pool(world.pool(), Fence(replica.election))
+
+
+def fenced_rounds(world: SharingWorld, replica: Clocked) -> Sharing:
+    """Put what rounds call behind a fence, as the product does."""
+    fence, sharing = Fence(replica.election), world.sharing()
+    return fenced_sharing(replace(sharing, pool=fenced_pool(sharing.pool, fence)), fence)
 
 
 WRITES = {"create", "delete", "tell", "resize", "add_label", "map_label", "save", "record"}
+ROUND_WRITES = {"tell journal", "write", "release", "evict", "forget", "remember", "record", "tell"}
 
 
 @scenes
@@ -199,6 +203,73 @@ def test_no_call_comes_after_the_term_wherever_it_ends(scene: str) -> None:
             with pytest.raises(NotLeader):
                 tick(pool)
         assert [call for call in world.calls[last + 1 :] if call[0] in WRITES] == []
+
+
+def crowded() -> SharingWorld:
+    """Make a world in which a round writes quotas: one tenant has borrowed what another wants back."""
+    world = SharingWorld(wants={"ads-batch": 0, "etl": 20})
+    for _ in range(4):
+        world.round()
+    world.wants["ads-batch"] = 10
+    world.settle()
+    world.calls.clear()
+    return world
+
+
+def test_no_call_of_a_round_comes_after_the_term_wherever_it_ends() -> None:
+    whole = crowded()
+    sharing = fenced_rounds(whole, leading(FakeLease()))
+    assert sharing.pool.begin() == 1
+    rebalance(sharing)
+    assert {call[0] for call in whole.calls} >= {"write", "tell journal", "remember", "record"}
+    for last in range(len(whole.calls)):
+        world, replica = crowded(), leading(FakeLease())
+        sharing = fenced_rounds(world, replica)
+        assert sharing.pool.begin() == 1
+
+        def freeze(count: int, _call: tuple[str, ...], last: int = last, replica: Clocked = replica) -> None:
+            replica.now_s += 60 if count == last else 0
+
+        world.before = freeze
+        if any(call[0] in ROUND_WRITES for call in whole.calls[last + 1 :]):
+            with pytest.raises(NotLeader):
+                rebalance(sharing)
+        assert [call for call in world.calls[last + 1 :] if call[0] in ROUND_WRITES] == []
+
+
+def test_the_first_round_of_a_term_is_due_and_a_standby_runs_none() -> None:
+    lease = FakeLease()
+    world, replica = crowded(), leading(lease)
+    rounds = Rounds(fenced_rounds(world, replica), due_after=lambda at: at + timedelta(days=365))
+    assert rounds.run_if_due() is not None
+    while rounds.run_if_due() is not None:
+        world.settle()
+    replica.now_s += 60
+    world.calls.clear()
+    assert (rounds.run_if_due(), world.calls) == (None, [])
+    assert replica.look() == 2
+    assert rounds.run_if_due() is not None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda pool, sharing: sharing.namespaces.evict(None),
+        lambda pool, sharing: sharing.enforcers[0].release(None),
+        lambda pool, sharing: sharing.shares.forget(at=None),
+        lambda pool, sharing: sharing.shares.prune(None),
+        lambda pool, sharing: pool.journal.prune(None),
+        lambda pool, sharing: pool.journal.set_pause("night", None),
+        lambda pool, sharing: pool.kube.delete(None),
+    ],
+    ids=["evict", "release", "forget", "prune shares", "prune", "pause", "delete"],
+)
+def test_a_standby_may_do_nothing(call: Callable[[Any, Any], object]) -> None:
+    standby = Clocked(FakeLease())
+    pool, sharing = fenced(world_of("opening"), standby), fenced_rounds(crowded(), standby)
+    assert (pool.begin(), sharing.pool.begin()) == (None, None)
+    with pytest.raises(NotLeader):
+        call(pool, sharing)
 
 
 def test_a_tick_isnt_carried_on_in_a_later_term() -> None:

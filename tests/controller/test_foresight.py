@@ -167,3 +167,19 @@ def test_a_clock_that_was_a_day_ahead_for_a_moment_leaves_no_forecast_of_then() 
     untouched.look(AT, {TOTAL: 0.25})
     untouched.look(AT + STEP, {TOTAL: 0.8})
     assert later == untouched.look(AT + 2 * STEP, {TOTAL: 0.8})
+
+
+def test_a_restart_takes_up_what_another_has_written_and_writes_nothing_of_before() -> None:
+    """Another replica may have led meanwhile."""
+    history = History(days(1))
+    foresight = Foresight("night", history)
+    foresight.look(AT, {TOTAL: 0.25, "a": 0.25})
+    history.is_away = True
+    foresight.look(AT + STEP, {TOTAL: 0.25, "a": 0.25})
+    history.is_away = False
+    written = days(1, load=0.75, until=AT + 12 * STEP)
+    history.steps = written.copy()
+    foresight.restart()
+    again = foresight.look(AT + 12 * STEP, {TOTAL: 0.75, "a": 0.75})
+    assert history.steps == written
+    assert again == Foresight("night", History(written)).look(AT + 12 * STEP, {TOTAL: 0.75, "a": 0.75})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from bridge.core.ledger import Ledger, Side
 from bridge.core.lifecycle import State
@@ -87,6 +89,19 @@ def test_a_locked_row_is_unavailable_within_the_timeout(journal: SqlJournal, url
             journal.save(Promise(**{name: getattr(PROMISE, name) for name in PROMISE.__slots__} | {"lender": "y"}))
         connection.rollback()
     other.dispose()
+
+
+def test_the_locks_of_a_writer_that_is_stopped_end(journal: SqlJournal, url: str) -> None:
+    """Whoever takes over needs the same rows."""
+    journal.save(PROMISE)
+    stopped = connect(url, timeout_s=0.3)
+    with stopped.connect() as connection:
+        connection.execute(text("UPDATE promise SET lender = 'x' WHERE id = 'p1'"))
+        journal.save(replace(PROMISE, lender="y"))
+        with pytest.raises(DBAPIError, match="idle-in-transaction"):
+            connection.execute(text("SELECT 1"))
+    stopped.dispose()
+    assert [promise.lender for promise in journal.promises("night")] == ["y"]
 
 
 def test_a_ledger_is_written_only_over_the_one_that_was_read(journal: SqlJournal) -> None:
