@@ -31,7 +31,7 @@ from bridge.adapters.recorded import RecordedLoad, Recording
 from bridge.adapters.yarn import YarnCluster
 from bridge.controller.election import Election
 from bridge.controller.fence import Fence
-from bridge.controller.fenced import FencedHistory, fenced_pool, fenced_sharing
+from bridge.controller.fenced import FencedHistory, FencedTaskLengths, fenced_pool, fenced_sharing
 from bridge.controller.foresight import Foresight
 from bridge.controller.lifetimes import Lifetimes
 from bridge.controller.pool import Mode, Pool
@@ -273,6 +273,7 @@ def _pool(
     is_shared = bool(settings.tenants) and name == settings.rebalanced_pool
     policy = pool_policy(settings, name, shape=shape(pool, cluster, template))
     history = journal.load_history if fence is None else FencedHistory(journal.load_history, fence)
+    lengths = journal.task_lengths if fence is None else FencedTaskLengths(journal.task_lengths, fence)
     built = Pool(
         policy=policy,
         windows=windows_around(window_rules(settings, name)),
@@ -291,7 +292,7 @@ def _pool(
         mode=Mode(settings.mode),
         signal=signal,
         foresight=_foresight(settings, name, history, signal, may_write=follow),
-        lifetimes=Lifetimes(name, journal.task_lengths, may_write=follow),
+        lifetimes=Lifetimes(name, lengths, may_write=follow),
         entitled=lambda: entitlement(journal.shares) if is_shared and _round_mode(settings) is Mode.ENFORCE else None,
     )
     return built if fence is None else fenced_pool(built, fence)

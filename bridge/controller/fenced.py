@@ -10,9 +10,10 @@ from datetime import datetime
 from bridge.controller.fence import Fence
 from bridge.controller.pool import Pool
 from bridge.controller.sharing import Sharing
-from bridge.core.actions import CreatePod, DeletePod, ResizeNode
+from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod
 from bridge.core.ledger import Ledger
 from bridge.core.snapshot import KubeFacts, Memory, Pause, Promise, YarnFacts
+from bridge.core.tasks import TaskHistory
 from bridge.core.tenants.evictions import Eviction
 from bridge.core.tenants.facts import Leaf, NamespaceUse, RoundMemory, Told
 from bridge.core.tenants.writes import Draft, InForce, Wanted
@@ -24,6 +25,7 @@ from bridge.ports import (
     LoadHistory,
     Namespaces,
     ShareJournal,
+    TaskLengths,
     TickRecord,
     Yarn,
 )
@@ -63,6 +65,10 @@ class FencedKube:
     def create(self, act: CreatePod, promise: Promise) -> None:
         self._fence.check()
         self._inner.create(act, promise)
+
+    def resize_pod(self, act: ResizePod) -> None:
+        self._fence.check()
+        self._inner.resize_pod(act)
 
     def delete(self, act: DeletePod) -> None:
         self._fence.check()
@@ -150,6 +156,21 @@ class FencedHistory:
     def prune(self, before: datetime) -> None:
         self._fence.check()
         self._inner.prune(before)
+
+
+class FencedTaskLengths:
+    """``bridge.ports.TaskLengths``."""
+
+    def __init__(self, inner: TaskLengths, fence: Fence) -> None:
+        self._inner = inner
+        self._fence = fence
+
+    def read(self, pool: str) -> TaskHistory:
+        return self._inner.read(pool)
+
+    def write(self, pool: str, history: TaskHistory) -> None:
+        self._fence.check()
+        self._inner.write(pool, history)
 
 
 class FencedShares:

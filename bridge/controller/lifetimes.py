@@ -48,6 +48,10 @@ class Lifetimes:
         self._write(at, self._history)
         return self._history
 
+    def restart(self) -> None:
+        """Forget everything, and begin with what the database has."""
+        self._history, self._unwritten_since = None, None
+
     def _write(self, at: datetime, history: TaskHistory) -> None:
         """Write what is due; what the database can't take now is written later."""
         since = self._unwritten_since

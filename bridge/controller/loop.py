@@ -93,8 +93,8 @@ class Loop:
             due_s = time.monotonic() + self._period.total_seconds()
             before, term = term, pool.begin()
             if term is not None:
-                if term != before and pool.foresight is not None:
-                    pool.foresight.restart()
+                if term != before:
+                    _restart(pool)
                 told = self._tick(pool, told)
             wake.wait(max(0.0, due_s - time.monotonic()))
             # After the wait and before the look at _stop, or a stop during the tick would wait for the next one.
@@ -159,3 +159,10 @@ class Loop:
                             replace_existing=True,
                             misfire_grace_time=60,
                         )
+
+
+def _restart(pool: Pool) -> None:
+    """Forget what was known before this replica led: the database knows what the other one learned."""
+    for kept in (pool.foresight, pool.lifetimes):
+        if kept is not None:
+            kept.restart()

@@ -34,6 +34,10 @@ class Forecasting(Protocol):
         """Take in the load at the instant *at*, and return what is to be expected. Raises ``PortError``."""
         ...
 
+    def restart(self) -> None:
+        """Forget everything, and begin with what the database has: another replica may have led meanwhile."""
+        ...
+
     def prune(self, now: datetime) -> None:
         """Forget what is older than is to be kept. Raises ``PortError``."""
         ...

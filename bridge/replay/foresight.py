@@ -11,7 +11,7 @@ from bridge.core.forecast.values import Forecast
 
 
 class SharedForesight:
-    """``bridge.controller.pool.Outlook`` of *lenders* that are loaded alike: 200 cost as much as one."""
+    """``bridge.controller.pool.Forecasting`` of *lenders* that are loaded alike: 200 cost as much as one."""
 
     def __init__(self, one: Foresight, lenders: Sequence[str]) -> None:
         """Ask *one*, whose history has the first of *lenders* and the total."""
@@ -28,6 +28,11 @@ class SharedForesight:
             self._last = found
             self._shared = replace(found, by_lender=dict.fromkeys(self._lenders, found.by_lender[first]))
         return self._shared
+
+    def restart(self) -> None:
+        """Forget everything."""
+        self._one.restart()
+        self._last = self._shared = None
 
     def prune(self, now: datetime) -> None:
         """Forget what is older than is to be kept."""
