@@ -271,7 +271,8 @@ def _pool(
         requested=_requested(pool),
     )
     is_shared = bool(settings.tenants) and name == settings.rebalanced_pool
-    policy = pool_policy(settings, name, shape=shape(pool, cluster, template))
+    own = overhead(pool, template)
+    policy = pool_policy(settings, name, shape=shape(pool, cluster, template), overhead=own)
     history = journal.load_history if fence is None else FencedHistory(journal.load_history, fence)
     lengths = journal.task_lengths if fence is None else FencedTaskLengths(journal.task_lengths, fence)
     built = Pool(
@@ -495,13 +496,22 @@ def _words(amount: Resources) -> str:
 
 def shape(pool: PoolSettings, cluster: Cluster, template: PodTemplate) -> Shape:
     """Say what one elastic node of a pool is to both systems."""
-    extra = template_extra(template)
+    own = overhead(pool, template)
     return shape_of(
         vcores=pool.shape.vcores,
         memory_mib=pool.shape.memory_mib,
         vcores_per_core=cluster.vcores_per_core,
-        overhead_millicores=pool.shape.overhead_millicores + extra.cpu_millicores,
-        overhead_mib=pool.shape.overhead_mib + extra.memory_mib,
+        overhead_millicores=own.cpu_millicores,
+        overhead_mib=own.memory_mib,
+    )
+
+
+def overhead(pool: PoolSettings, template: PodTemplate) -> Room:
+    """Say what of an elastic pod isn't lent: what the NodeManager needs, and the template's other containers."""
+    extra = template_extra(template)
+    return Room(
+        cpu_millicores=pool.shape.overhead_millicores + extra.cpu_millicores,
+        memory_mib=pool.shape.overhead_mib + extra.memory_mib,
     )
 
 

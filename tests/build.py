@@ -19,6 +19,7 @@ from bridge.core.load import Belief, SignalReason, SignalState
 from bridge.core.reasons import Gap, LenderRefusal, Reason
 from bridge.core.resources import NO_ROOM, NOTHING, Resources, Room, Shape
 from bridge.core.snapshot import (
+    CannotResize,
     ElasticPod,
     KubeFacts,
     Lender,
@@ -177,6 +178,8 @@ def make_pod(promise: Promise | None = None, **changes: Any) -> ElasticPod:
         node=promise.lender,
         ip=ip_of(promise.id),
         deleting_since=AT - seconds(2) if promise.state is State.DELETING else None,
+        requested=promise.shape.pod,
+        allocated=promise.shape.pod,
     )
     return replace(pod, **changes)
 
@@ -479,6 +482,7 @@ def worlds(draw: st.DrawFn, *, is_consistent: bool = False, has_gaps: bool = Fal
         kube={
             "online_waiting": draw(st.sampled_from([NO_ROOM, NO_ROOM, NO_ROOM, room(4, 4)])),
             "impostors": draw(st.sampled_from([(), ("stranger",)])),
+            "cannot_resize": draw(st.sampled_from([None, None, CannotResize.NOT_SERVED])),
         },
         yarn={
             "is_settling": settles,

@@ -35,7 +35,8 @@ REASONS: dict[Reason, str] = {
     Reason.LABEL_BEFORE_WORK: "its address needs the label before it registers",
     Reason.ADDRESS_IS_FREE: "its address is free again",
     Reason.LABEL_IS_MISSING: "the cluster does not know the pool's label yet",
-    Reason.AMOUNT_DIFFERS: "the ResourceManager holds another amount",
+    Reason.AMOUNT_DIFFERS: "one of the systems holds another amount",
+    Reason.RESIZE_REFUSED: "its Kubernetes node has no room for it to grow",
 }
 
 LIMITS: dict[Limit, str] = {
@@ -102,6 +103,7 @@ FAILURES: dict[CheckFailure, str] = {
     CheckFailure.CUSTOM_RESOURCES: "the node carries custom resources, which a resize over REST would drop",
     CheckFailure.SHAPE_BELOW_MINIMUM: "the ResourceManager would turn away a node below its minimum allocation",
     CheckFailure.KILLS_BEFORE_TIME: "it would kill work before its time",
+    CheckFailure.ABOVE_ITS_POD: "its pod hasn't been given as much yet",
 }
 
 
@@ -196,6 +198,8 @@ def act(entry: dict[str, Any]) -> str:
             timeout = entry["overcommit_timeout_s"]
             kept = "what runs may end" if timeout < 0 else f"what runs is preempted after {timeout:g} s"
             return f"{entry['purpose']} {entry['node_id']}: to {amount(entry['total'])}, {kept}"
+        case "resize_pod":
+            return f"resize the pod of {entry['promise']} in place: to {amount(entry['requests'])}"
         case "delete_pod":
             return f"delete the pod of {entry['promise']}"
         case "map_label":

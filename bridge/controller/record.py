@@ -94,6 +94,7 @@ def seen(snapshot: Snapshot, gaps: Mapping[str, str]) -> dict[str, Any]:
             "lenders": len(kube.lenders),
             "lenders_refusing": sum(1 for lender in kube.lenders if lender.refusal is not None),
             "elastic_pods": len(kube.pods),
+            "cannot_resize": plain(kube.cannot_resize),
             "online_waiting": plain(kube.online_waiting),
             "impostors": list(kube.impostors),
         },
@@ -146,6 +147,7 @@ def decided(decision: Decision, snapshot: Snapshot) -> dict[str, Any]:
         "size": size(decision, snapshot),
         "returns": [plain(entry) for entry in decision.returns],
         "cordons": list(decision.cordons),
+        "fits": [plain(entry) for entry in decision.fits],
     }
 
 

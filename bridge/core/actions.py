@@ -22,6 +22,7 @@ class Purpose(StrEnum):
     FORCE = "force"
     EMPTY = "empty"
     REASSERT = "reassert"
+    SHRINK = "shrink"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.core.actions import CreatePod, Plan, Purpose, Refusal, ResizeNode, Step
+from bridge.core.actions import CreatePod, Plan, Purpose, Refusal, ResizeNode, ResizePod, Step
 from bridge.core.allowed import allowed
 from bridge.core.lifecycle import State, is_allowed_in_a_tick
 from bridge.core.load import SignalState
 from bridge.core.reasons import CheckFailure, Gap
 from bridge.core.resources import NO_ROOM, Room
 from bridge.core.room import coming_room, kind, smallest, sum_of, total_room, whole_of
-from bridge.core.snapshot import Promise, Snapshot, YarnNode
+from bridge.core.sizes import sizes
+from bridge.core.snapshot import ElasticPod, Promise, Snapshot, YarnNode
 
 
 def check(plan: Plan, snapshot: Snapshot) -> Plan:
@@ -28,6 +29,8 @@ def check(plan: Plan, snapshot: Snapshot) -> Plan:
             continue
         if isinstance(step.act, CreatePod) and not world.holds(step):
             world.take(step.act)
+        if isinstance(step.act, ResizePod) and step.act.grows:
+            world.take_more(step.act)
         kept.append(step)
     return Plan(steps=_without_half_done(kept, refusals), refusals=tuple(refusals))
 
@@ -47,6 +50,7 @@ class _World:
     nodes_left: int
     recorded: dict[str, Promise]
     yarn_by_id: dict[str, YarnNode]
+    pods: dict[str, ElasticPod]
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> _World:
@@ -59,6 +63,7 @@ class _World:
             nodes_left=snapshot.policy.max_nodes - len(held),
             recorded={promise.id: promise for promise in promises},
             yarn_by_id={node.node_id: node for node in nodes},
+            pods={} if isinstance(snapshot.kube, Gap) else {pod.promise_id: pod for pod in snapshot.kube.pods},
         )
 
     def take(self, act: CreatePod) -> None:
@@ -66,6 +71,17 @@ class _World:
         self.room_left[act.lender] = self.room_left[act.lender] - act.requests
         self.pool_left = self.pool_left - act.requests
         self.nodes_left -= 1
+
+    def take_more(self, act: ResizePod) -> None:
+        """Count what a pod grows by."""
+        lender, more = self.more(act)
+        self.room_left[lender] = self.room_left[lender] - more
+        self.pool_left = self.pool_left - more
+
+    def more(self, act: ResizePod) -> tuple[str, Room]:
+        """Say on which lender a pod would take more than it has, and how much."""
+        pod = self.pods[act.promise_id]
+        return pod.node or pod.lender, (act.requests - pod.requests).at_least_zero()
 
     def holds(self, step: Step) -> bool:
         """Say whether the step's room was counted already, under a promise from an earlier tick."""
@@ -126,8 +142,11 @@ def _failure(step: Step, snapshot: Snapshot, world: _World) -> CheckFailure | No
     match step.act:
         case CreatePod():
             return _bad_create(step, step.act, snapshot, world)
+        case ResizePod(grows=True):
+            return _bad_growth(step.act, snapshot, world)
         case ResizeNode():
-            return _bad_resize(step.act, world.yarn_by_id.get(step.act.node_id)) or _bad_force(step, snapshot, before)
+            bad = _above_its_pod(step, snapshot, world) or _bad_resize(step.act, world.yarn_by_id.get(step.act.node_id))
+            return bad or _bad_force(step, snapshot, before)
         case _:
             return None
 
@@ -153,6 +172,29 @@ def _bad_create(step: Step, act: CreatePod, snapshot: Snapshot, world: _World) -
     if world.holds(step):
         return None
     return None if needed.fits_in(world.pool_left) and world.nodes_left > 0 else CheckFailure.ABOVE_OFFER
+
+
+def _bad_growth(act: ResizePod, snapshot: Snapshot, world: _World) -> CheckFailure | None:
+    """A pod that grows needs what a new one needs: a load that is known, and room that nobody holds."""
+    if act.promise_id not in world.pods or isinstance(snapshot.forecast, Gap):
+        return CheckFailure.WORLD_UNKNOWN
+    if snapshot.load is not None and snapshot.load.state is not SignalState.FRESH:
+        return CheckFailure.WORLD_UNKNOWN
+    lender, more = world.more(act)
+    if not more.fits_in(world.room_left.get(lender, NO_ROOM)):
+        return CheckFailure.LENDER_OVERSOLD
+    return None if more.fits_in(world.pool_left) else CheckFailure.ABOVE_OFFER
+
+
+def _above_its_pod(step: Step, snapshot: Snapshot, world: _World) -> CheckFailure | None:
+    """The ResourceManager isn't told of more than a pod of ours has been given by its kubelet."""
+    act, promise = step.act, step.promise
+    if not isinstance(act, ResizeNode) or not step.grows or promise is None or isinstance(snapshot.yarn, Gap):
+        return None
+    pod = world.pods.get(promise.id)
+    if pod is None or pod.allocated is None or promise.shape not in sizes(snapshot.policy, snapshot.yarn.minimum):
+        return None
+    return None if promise.shape.pod.fits_in(pod.allocated) else CheckFailure.ABOVE_ITS_POD
 
 
 def _bad_force(step: Step, snapshot: Snapshot, before: Promise | None) -> CheckFailure | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bridge.core.allowed import allowed
@@ -11,11 +11,13 @@ from bridge.core.demand import Demand, demand
 from bridge.core.drain import Return, returns, surplus
 from bridge.core.extend import extended
 from bridge.core.lead import lead_for
+from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode, elastic_nodes
 from bridge.core.offer import Offer, offer
 from bridge.core.outlook import Outlook
 from bridge.core.reasons import Gap
 from bridge.core.remember import remember
+from bridge.core.resize import Fit, fitted, grows, shrinks, smaller_by_lender
 from bridge.core.size import Size, size
 from bridge.core.snapshot import Memory, Snapshot
 from bridge.core.statement import Fate, Statement, fates, statements
@@ -34,6 +36,8 @@ class Decision:
     size: Size
     returns: tuple[Return, ...]
     """Promises to give room back by a time."""
+    fits: tuple[Fit, ...]
+    """Nodes that are given another size in place; ``nodes`` has them at that size."""
     cordons: tuple[str, ...]
     """Ids of nodes that nobody needs; closed without a promise."""
     lead: timedelta
@@ -53,14 +57,18 @@ def decide(snapshot: Snapshot) -> Decision:
     allows, gates = allowed(snapshot)
     lead = lead_for(snapshot.policy, allows.lead or snapshot.policy.notice, nodes, outlook)
     allows = allows.with_lead(lead)
-    offered = offer(snapshot, allows)
+    given_up = shrinks(snapshot, nodes)
+    nodes = fitted(nodes, given_up)
+    offered = offer(snapshot, allows, smaller_by_lender(snapshot.policy, nodes))
     leaving = extended(snapshot, returns(snapshot, nodes, allows, offered, turns, lead), nodes, outlook)
     gone = {entry.node_id for entry in leaving}
     staying = tuple(node for node in nodes if node.id not in gone)
     expected = fates(snapshot, nodes, leaving, lead, outlook)
     told = statements(snapshot, nodes, leaving, expected)
     wanted = demand(snapshot, staying, _too_long(snapshot, allows, outlook))
-    sized = size(snapshot, staying, offered, wanted)
+    larger = _grows(snapshot, allows, staying, offered, wanted)
+    nodes = fitted(nodes, larger)
+    sized = size(snapshot, staying, offered, _less(wanted, larger, snapshot))
     return Decision(
         allowance=allows,
         nodes=nodes,
@@ -68,12 +76,41 @@ def decide(snapshot: Snapshot) -> Decision:
         demand=wanted,
         size=sized,
         returns=leaving,
+        fits=(*given_up, *larger),
         cordons=surplus(staying, sized, turns, snapshot.at),
         lead=lead,
         fates=expected,
         statements=told,
         memory=remember(snapshot, nodes, sized, gates, told),
     )
+
+
+def _grows(
+    snapshot: Snapshot,
+    allows: Allowance,
+    staying: tuple[ElasticNode, ...],
+    offered: Offer | Gap,
+    wanted: Demand | Gap,
+) -> tuple[Fit, ...]:
+    """Let nodes grow again for work that waits, where new ones could be made as well."""
+    if isinstance(offered, Gap) or isinstance(wanted, Gap) or isinstance(snapshot.promises, Gap):
+        return ()
+    is_ending = allows.closes_at is None or snapshot.at >= allows.closes_at - snapshot.policy.notice
+    there = sum(1 for node in staying if node.state is not State.GONE)
+    if wanted.new_nodes == 0 or is_ending or there > offered.ceiling:
+        return ()
+    lasting = {name: entry.lasting_room for name, entry in offered.by_lender.items() if entry.refusal is None}
+    return grows(snapshot, staying, lasting, wanted.new_nodes)
+
+
+def _less(wanted: Demand | Gap, larger: tuple[Fit, ...], snapshot: Snapshot) -> Demand | Gap:
+    """Make fewer new nodes for what nodes that grow will serve."""
+    if isinstance(wanted, Gap) or not larger:
+        return wanted
+    by_id = {promise.id: promise for promise in (() if isinstance(snapshot.promises, Gap) else snapshot.promises)}
+    gained = sum(fit.shape.yarn.vcores - by_id[fit.node_id].shape.yarn.vcores for fit in larger if fit.node_id in by_id)
+    fewer = min(wanted.new_nodes, gained // max(1, snapshot.policy.shape.yarn.vcores))
+    return replace(wanted, nodes=wanted.nodes - fewer, new_nodes=wanted.new_nodes - fewer)
 
 
 def _too_long(snapshot: Snapshot, allows: Allowance, outlook: Outlook) -> Callable[[str], bool]:

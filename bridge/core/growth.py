@@ -78,7 +78,7 @@ def _held(nodes: tuple[ElasticNode, ...]) -> defaultdict[str, tuple[Room, int]]:
     for node in nodes:
         if node.state is not State.GONE:
             amount, count = held[node.promise.lender]
-            held[node.promise.lender] = (amount + node.promise.shape.pod, count + 1)
+            held[node.promise.lender] = (amount + node.holds, count + 1)
     return held
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from bridge.core.actions import DeletePod, Purpose, ResizeNode, Step
+from bridge.core.actions import DeletePod, Purpose, ResizeNode, ResizePod, Step
 from bridge.core.drain import Return
 from bridge.core.growth import create_pod
 from bridge.core.lifecycle import GROWING, State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
-from bridge.core.resources import NOTHING, Resources
+from bridge.core.resources import NOTHING, Resources, Room
+from bridge.core.sizes import sizes
 from bridge.core.snapshot import ElasticPod, Promise, Snapshot, YarnNode, YarnNodeState
 
 
@@ -33,7 +34,7 @@ def next_step(snapshot: Snapshot, node: ElasticNode, due: Return | None, cordon:
         case State.SERVING if cordon:
             return _resize(snapshot, node, State.CORDONED, _minimum(snapshot), Purpose.CORDON, Reason.NO_WORK_FOR_IT)
         case State.SERVING:
-            return _hold(node, node.promise.shape.yarn)
+            return _fit(snapshot, node)
         case State.CORDONED | State.EMPTY if reopen:
             return _resize(
                 snapshot, node, State.SERVING, node.promise.shape.yarn, Purpose.RECOMMISSION, Reason.WORK_RETURNED
@@ -141,6 +142,37 @@ def _request(snapshot: Snapshot, node: ElasticNode, *, drop: bool) -> Step:
     return Step(promise=node.promise, act=create_pod(snapshot, node.promise), reason=node.promise.reason)
 
 
+def _fit(snapshot: Snapshot, node: ElasticNode) -> Step:
+    """Bring a serving node to its size: smaller in the ResourceManager first, larger in Kubernetes first."""
+    shape, running, pod = node.promise.shape, node.running, node.pod
+    if not (isinstance(pod, ElasticPod) and running is not None and _is_resizable(snapshot, node, pod)):
+        return _hold(node, shape.yarn)
+    if not running.total.fits_in(shape.yarn):
+        return _hold(node, _smaller(shape.yarn, running.total))
+    if pod.requested is not None and pod.requested != shape.pod:
+        return _resize_pod(node, pod, pod.requested) if running.used.fits_in(shape.yarn) else _stay(node)
+    has_grown = pod.allocated is not None and shape.pod.fits_in(pod.allocated)
+    return _hold(node, shape.yarn) if has_grown else _stay(node)
+
+
+def _is_resizable(snapshot: Snapshot, node: ElasticNode, pod: ElasticPod) -> bool:
+    """Say whether a pod has a size that we gave it, and another one can be asked for."""
+    if isinstance(snapshot.kube, Gap) or snapshot.kube.cannot_resize is not None or isinstance(snapshot.yarn, Gap):
+        return False
+    known = sizes(snapshot.policy, snapshot.yarn.minimum)
+    return node.promise.shape in known and any(pod.requested == shape.pod for shape in known)
+
+
+def _smaller(one: Resources, other: Resources) -> Resources:
+    return Resources(vcores=min(one.vcores, other.vcores), memory_mib=min(one.memory_mib, other.memory_mib))
+
+
+def _resize_pod(node: ElasticNode, pod: ElasticPod, has: Room) -> Step:
+    wanted = node.promise.shape.pod
+    act = ResizePod(promise_id=node.id, uid=pod.uid, requests=wanted, grows=not wanted.fits_in(has))
+    return Step(promise=node.promise, act=act, reason=Reason.AMOUNT_DIFFERS)
+
+
 def _hold(node: ElasticNode, total: Resources) -> Step:
     """Keep a serving node at its amount: a NodeManager that restarted brings its configured one."""
     running = node.running
@@ -148,7 +180,9 @@ def _hold(node: ElasticNode, total: Resources) -> Step:
         return _stay(node)
     if running.state is not YarnNodeState.RUNNING:
         return _stay(node)
-    act = ResizeNode(node_id=running.node_id, total=total, overcommit_timeout=None, purpose=Purpose.REASSERT)
+    grows = not total.fits_in(running.total)
+    purpose = Purpose.REASSERT if grows else Purpose.SHRINK
+    act = ResizeNode(node_id=running.node_id, total=total, overcommit_timeout=None, purpose=purpose)
     return Step(promise=node.promise, act=act, reason=Reason.AMOUNT_DIFFERS)
 
 

@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Gap, Reason
-from bridge.core.resources import Shape
+from bridge.core.resources import Room, Shape
+from bridge.core.sizes import sizes
 from bridge.core.snapshot import ElasticPod, KubeFacts, Promise, Snapshot, YarnFacts, YarnNode, YarnNodeState
 
 CLOCK_SKEW = timedelta(seconds=30)
@@ -47,6 +48,12 @@ class ElasticNode:
         object.__setattr__(self, "id", self.promise.id)
         object.__setattr__(self, "state", self.promise.state)
         object.__setattr__(self, "running", self.yarn if is_alive else None)
+
+    @property
+    def holds(self) -> Room:
+        """Say what it takes of its lender: what it was promised, and no less than its pod has while that is resized."""
+        promised = self.promise.shape.pod
+        return promised.largest(self.pod.requests) if isinstance(self.pod, ElasticPod) else promised
 
     @property
     def is_idle(self) -> bool:
@@ -129,7 +136,7 @@ def _promise_of(pod: ElasticPod, snapshot: Snapshot) -> Promise:
         id=pod.promise_id,
         pool=snapshot.policy.name,
         lender=pod.lender,
-        shape=Shape(yarn=pod.shape, pod=pod.requests),
+        shape=_shape_of(pod, snapshot),
         state=State.STARTING,
         made_at=pod.created_at,
         since=snapshot.at,
@@ -137,6 +144,16 @@ def _promise_of(pod: ElasticPod, snapshot: Snapshot) -> Promise:
         reason=Reason.POD_SEEN,
         pod_uid=pod.uid,
     )
+
+
+def _shape_of(pod: ElasticPod, snapshot: Snapshot) -> Shape:
+    """Say what a pod lends: as much as it was made for, unless it was resized since."""
+    policy = snapshot.policy
+    if pod.shape == policy.shape.yarn and pod.requested is not None and not isinstance(snapshot.yarn, Gap):
+        resized = [shape for shape in sizes(policy, snapshot.yarn.minimum) if shape.pod == pod.requested]
+        if resized:
+            return resized[0]
+    return Shape(yarn=pod.shape, pod=pod.requests)
 
 
 def _join(

@@ -7,10 +7,12 @@ forecast's peak. Leaves to others whether anybody wants it (``demand``) and how 
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from bridge.core.forecast.values import STEP
 from bridge.core.load import SignalState
@@ -28,7 +30,7 @@ from bridge.core.room import (
     total_room,
     whole_of,
 )
-from bridge.core.snapshot import KubeFacts, Lender, PoolPolicy, Snapshot
+from bridge.core.snapshot import KubeFacts, Lender, Snapshot
 from bridge.core.window import Allowance
 
 _EMPTYING = frozenset({LenderRefusal.CORDONED, LenderRefusal.DELETING})
@@ -94,24 +96,30 @@ class Offer:
     bound_by: Limit
 
 
-def offer(snapshot: Snapshot, allowed: Allowance) -> Offer | Gap:
-    """Compute the offer, or say why the lenders aren't known."""
+Count = Callable[[Room], int]
+Smaller = Mapping[str, tuple[Room, ...]]
+"""By lender, what nodes take that are of another size than the pool's shape."""
+
+
+def offer(snapshot: Snapshot, allowed: Allowance, smaller: Smaller = MappingProxyType({})) -> Offer | Gap:
+    """Compute the offer, or say why the lenders aren't known. Nodes of another size are counted as they are."""
     if isinstance(snapshot.kube, Gap):
         return snapshot.kube
     policy, kube = snapshot.policy, snapshot.kube
-    by_lender = _lender_offers(kube.lenders, snapshot)
+    by_lender = _lender_offers(kube.lenders, snapshot, smaller)
+    count = _counting(policy.shape.pod, tuple(itertools.chain.from_iterable(smaller.values())))
     fleet = whole_of(kube.lenders, policy)
     whole = sum_of(lender.allocatable for lender in kube.lenders if not by_lender[lender.name].must_empty)
-    chain = _chain(snapshot, allowed, by_lender, whole)
+    chain = _chain(snapshot, allowed, by_lender, whole, count)
     tightest = min(chain, key=lambda bound: bound.nodes)
     after = _window_room(whole, allowed.next_ratio, allowed.next_room)
-    lasting = min(tightest.nodes, policy.shape.pod.times_in(after))
-    growth = _growth(snapshot, kube, allowed, by_lender, lasting, fleet)
+    lasting = min(tightest.nodes, count(after))
+    growth = _growth(snapshot, kube, allowed, by_lender, lasting, fleet, count)
     narrowest = min((tightest, *growth), key=lambda bound: bound.nodes)
     return Offer(
         nodes=tightest.nodes,
         lasting=lasting,
-        staying=_staying(snapshot, fleet, by_lender),
+        staying=_staying(snapshot, fleet, by_lender, count),
         staying_by=snapshot.at + policy.give_back_ahead,
         ceiling=narrowest.nodes,
         holds_until=_holds_until(snapshot, allowed) if tightest.nodes > 0 else None,
@@ -122,16 +130,24 @@ def offer(snapshot: Snapshot, allowed: Allowance) -> Offer | Gap:
     )
 
 
+def _counting(pod: Room, smaller: tuple[Room, ...]) -> Count:
+    """Count how many nodes an amount holds: those of another size that are there, then such of the pool's shape."""
+    if not smaller:
+        return pod.times_in
+    ordered = sorted(smaller, key=lambda room: (room.cpu_millicores, room.memory_mib))
+    return lambda room: pod.nodes_in(room, ordered)
+
+
 def _chain(
-    snapshot: Snapshot, allowed: Allowance, by_lender: Mapping[str, LenderOffer], whole: Room
+    snapshot: Snapshot, allowed: Allowance, by_lender: Mapping[str, LenderOffer], whole: Room, count: Count
 ) -> tuple[Bound, ...]:
     """Say what each limit leaves of what may be there now."""
-    policy, pod = snapshot.policy, snapshot.policy.shape.pod
+    policy = snapshot.policy
     giving = [entry for entry in by_lender.values() if not entry.must_empty]
     room = sum_of(entry.room for entry in giving)
     kept = (room - policy.keep_free).at_least_zero()
     chain = (
-        *_window_chain(policy, allowed, whole),
+        *_window_chain(allowed, whole, count),
         Bound(
             limit=Limit.LENDERS_ROOM,
             nodes=sum(entry.nodes for entry in giving),
@@ -141,21 +157,21 @@ def _chain(
         ),
         Bound(
             limit=Limit.KEEP_FREE,
-            nodes=pod.times_in(kept),
+            nodes=count(kept),
             room=kept,
             inputs={"room": room, "keep_free": policy.keep_free},
         ),
         Bound(limit=Limit.MAX_NODES, nodes=policy.max_nodes, inputs={"max_nodes": policy.max_nodes}),
     )
-    return chain + _entitlement(snapshot) + _shrinking(snapshot)
+    return chain + _entitlement(snapshot, count) + _shrinking(snapshot)
 
 
-def _window_chain(policy: PoolPolicy, allowed: Allowance, whole: Room) -> tuple[Bound, ...]:
+def _window_chain(allowed: Allowance, whole: Room, count: Count) -> tuple[Bound, ...]:
     """Say what the windows leave: a share of the lenders, and an amount where one is set."""
     share = whole.share(allowed.max_ratio)
     ratio = Bound(
         limit=Limit.WINDOW_RATIO if allowed.is_open else Limit.NO_WINDOW_OPEN,
-        nodes=policy.shape.pod.times_in(share),
+        nodes=count(share),
         room=share,
         inputs={"allocatable": whole, "max_ratio": allowed.max_ratio},
         changes_at=allowed.back_by or allowed.opens_at,
@@ -164,19 +180,19 @@ def _window_chain(policy: PoolPolicy, allowed: Allowance, whole: Room) -> tuple[
         return (ratio,)
     amount = Bound(
         limit=Limit.WINDOW_AMOUNT,
-        nodes=policy.shape.pod.times_in(allowed.max_room),
+        nodes=count(allowed.max_room),
         room=allowed.max_room,
         changes_at=allowed.back_by,
     )
     return (ratio, amount)
 
 
-def _entitlement(snapshot: Snapshot) -> tuple[Bound, ...]:
+def _entitlement(snapshot: Snapshot, count: Count) -> tuple[Bound, ...]:
     """Say what the ledger leaves to YARN, where tenants share the lenders."""
     if snapshot.entitlement is None:
         return ()
     entitled = snapshot.entitlement.room
-    nodes = snapshot.policy.shape.pod.times_in(entitled)
+    nodes = count(entitled)
     inputs = {"version": snapshot.entitlement.version}
     return (Bound(limit=Limit.ENTITLEMENT, nodes=nodes, room=entitled, inputs=inputs),)
 
@@ -203,25 +219,26 @@ def _growth(
     by_lender: Mapping[str, LenderOffer],
     lasting: int,
     fleet: Whole,
+    count: Count,
 ) -> tuple[Bound, ...]:
     """Bound what may be made anew.
 
     A lender that refuses, a peak that is expected, a signal that is lost, pods that wait, an ending window, a label
     that the ResourceManager doesn't know yet and a pause hold growth, but take nothing back by themselves.
     """
-    policy, shape = snapshot.policy, snapshot.policy.shape.pod
+    policy = snapshot.policy
     lending = [lender for lender in kube.lenders if by_lender[lender.name].refusal is None]
     whole = sum_of(lender.allocatable for lender in lending)
     share = _window_room(whole, allowed.max_ratio, allowed.max_room)
     bounds = [
         Bound(
             limit=Limit.WINDOW_RATIO,
-            nodes=shape.times_in(share),
+            nodes=count(share),
             room=share,
             inputs={"allocatable_of_lenders_that_lend": whole, "max_ratio": allowed.max_ratio},
             changes_at=allowed.back_by,
         ),
-        *_forecast(snapshot, fleet, by_lender),
+        *_forecast(snapshot, fleet, by_lender, count),
         *_frozen(snapshot),
     ]
     if kube.online_waiting != NO_ROOM:
@@ -229,7 +246,7 @@ def _growth(
         bounds.append(
             Bound(
                 limit=Limit.ONLINE_PODS_WAIT,
-                nodes=shape.times_in(room.at_least_zero()),
+                nodes=count(room.at_least_zero()),
                 room=room.at_least_zero(),
                 inputs={"online_waiting": kube.online_waiting},
             )
@@ -243,7 +260,9 @@ def _growth(
     return tuple(bounds)
 
 
-def _forecast(snapshot: Snapshot, fleet: Whole, by_lender: Mapping[str, LenderOffer]) -> tuple[Bound, ...]:
+def _forecast(
+    snapshot: Snapshot, fleet: Whole, by_lender: Mapping[str, LenderOffer], count: Count
+) -> tuple[Bound, ...]:
     """Say what the forecast leaves for as long as a new node must last: lender by lender, and of all together."""
     policy, forecast = snapshot.policy, snapshot.forecast
     if forecast is None:
@@ -263,7 +282,7 @@ def _forecast(snapshot: Snapshot, fleet: Whole, by_lender: Mapping[str, LenderOf
         ),
         Bound(
             limit=Limit.FORECAST_TOTAL,
-            nodes=policy.shape.pod.times_in(together),
+            nodes=count(together),
             room=together,
             inputs={
                 "lend_for_s": lend_for_s,
@@ -299,14 +318,14 @@ def _frozen(snapshot: Snapshot) -> tuple[Bound, ...]:
     return (Bound(limit=Limit.SIGNAL_FROZEN, nodes=0, inputs=inputs, changes_at=load.changes_at),)
 
 
-def _staying(snapshot: Snapshot, fleet: Whole, by_lender: Mapping[str, LenderOffer]) -> int:
+def _staying(snapshot: Snapshot, fleet: Whole, by_lender: Mapping[str, LenderOffer], count: Count) -> int:
     """Count what may stay beyond the next peak, by the forecast of single lenders and of all together."""
     policy = snapshot.policy
     apart = sum(entry.staying_nodes for entry in by_lender.values() if not entry.must_empty)
     if isinstance(snapshot.forecast, Gap) or snapshot.forecast is None or not snapshot.forecast.total.history:
         return apart
     together = total_room(fleet, snapshot, policy.give_back_ahead) or NO_ROOM
-    return min(apart, policy.shape.pod.times_in(together))
+    return min(apart, count(together))
 
 
 def _holds_until(snapshot: Snapshot, allowed: Allowance) -> datetime | None:
@@ -317,32 +336,33 @@ def _holds_until(snapshot: Snapshot, allowed: Allowance) -> datetime | None:
     return min(ends, default=None)
 
 
-def _lender_offers(lenders: tuple[Lender, ...], snapshot: Snapshot) -> dict[str, LenderOffer]:
+def _lender_offers(lenders: tuple[Lender, ...], snapshot: Snapshot, smaller: Smaller) -> dict[str, LenderOffer]:
     """Compute what each lender gives, once for all of a kind."""
     stale = frozenset[str]() if snapshot.load is None else snapshot.load.stale
     by_kind: dict[tuple[object, ...], LenderOffer] = {}
     found: dict[str, LenderOffer] = {}
     for lender in lenders:
         alike = *kind(lender, snapshot), lender.pod_slots, lender.refusal, lender.name in stale
+        alike = *alike, smaller.get(lender.name)
         if alike not in by_kind:
-            by_kind[alike] = lender_offer(lender, snapshot)
+            by_kind[alike] = lender_offer(lender, snapshot, smaller.get(lender.name, ()))
         found[lender.name] = by_kind[alike]
     return found
 
 
-def lender_offer(lender: Lender, snapshot: Snapshot) -> LenderOffer:
-    """Compute what one lender gives, now and for a while, and how many nodes of the pool's shape that makes."""
+def lender_offer(lender: Lender, snapshot: Snapshot, smaller: tuple[Room, ...] = ()) -> LenderOffer:
+    """Compute what one lender gives, now and for a while, and how many nodes that makes beside *smaller* ones."""
     policy = snapshot.policy
-    room = lender_room(lender, snapshot)
+    room, count = lender_room(lender, snapshot), _counting(policy.shape.pod, smaller)
     lasting = coming_room(lender, snapshot, policy.lend_for, room)
     slots = max(0, lender.pod_slots)
     refusal = lender.refusal or _unsure(lender, snapshot)
     return LenderOffer(
         room=room,
-        nodes=min(policy.shape.pod.times_in(room), slots),
+        nodes=min(count(room), slots),
         lasting_room=lasting,
-        lasting_nodes=min(policy.shape.pod.times_in(lasting), slots),
-        staying_nodes=min(policy.shape.pod.times_in(staying_room(lender, snapshot, room)), slots),
+        lasting_nodes=min(count(lasting), slots),
+        staying_nodes=min(count(staying_room(lender, snapshot, room)), slots),
         is_known=taken(lender, snapshot) is not None and refusal is not LenderRefusal.UNKNOWN_ROLE,
         refusal=refusal,
         must_empty=refusal in _EMPTYING,

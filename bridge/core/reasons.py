@@ -37,6 +37,7 @@ class Reason(StrEnum):
     ADDRESS_IS_FREE = "address_is_free"
     LABEL_IS_MISSING = "label_is_missing"
     AMOUNT_DIFFERS = "amount_differs"
+    RESIZE_REFUSED = "resize_refused"
 
 
 class Gap(StrEnum):
@@ -101,6 +102,7 @@ class CheckFailure(StrEnum):
     CUSTOM_RESOURCES = "custom_resources"
     SHAPE_BELOW_MINIMUM = "shape_below_minimum"
     KILLS_BEFORE_TIME = "kills_before_time"
+    ABOVE_ITS_POD = "above_its_pod"
 
 
 class Verdict(StrEnum):

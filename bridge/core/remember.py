@@ -7,7 +7,7 @@ from bridge.core.load import SignalState
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
 from bridge.core.size import Size
-from bridge.core.snapshot import LeftAlone, Memory, Snapshot
+from bridge.core.snapshot import ElasticPod, LeftAlone, Memory, Resizing, Snapshot
 from bridge.core.statement import Statement
 from bridge.core.window_load import LoadGates
 
@@ -56,9 +56,14 @@ def _left_alone(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> tuple[Lef
     for node in nodes:
         if _was_just_taken(node):
             until[node.promise.lender] = snapshot.at + snapshot.policy.cool_down
-        if _has_just_failed(node):
+        if _has_just_failed(node) or _could_not_grow(node):
             until[node.promise.lender] = snapshot.at + FAILED_COOL_DOWNS * snapshot.policy.cool_down
     return tuple(LeftAlone(lender=lender, until=until[lender]) for lender in sorted(until))
+
+
+def _could_not_grow(node: ElasticNode) -> bool:
+    """Say whether the kubelet has no room for the size that a node was to have."""
+    return isinstance(node.pod, ElasticPod) and node.pod.resizing in {Resizing.DEFERRED, Resizing.INFEASIBLE}
 
 
 def _was_just_taken(node: ElasticNode) -> bool:

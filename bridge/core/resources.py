@@ -6,6 +6,7 @@ Leaves converting one into the other to ``bridge.adapters.convert``.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -68,6 +69,15 @@ class Room:
     def times_in(self, room: Room) -> int:
         """Count how often this amount fits into *room*."""
         return _times(self.cpu_millicores, room.cpu_millicores, self.memory_mib, room.memory_mib)
+
+    def nodes_in(self, room: Room, smaller: Sequence[Room] = ()) -> int:
+        """Count the pods of this size that fit in *room* beside others that are there, *smaller* ones first."""
+        beside = 0
+        for other in smaller:
+            if not other.fits_in(room):
+                return beside
+            room, beside = room - other, beside + 1
+        return beside + self.times_in(room)
 
     def share(self, ratio: float) -> Room:
         """Take *ratio* (0 to 1) of this amount, rounded down."""

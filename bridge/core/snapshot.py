@@ -38,6 +38,8 @@ class PoolPolicy:
 
     name: str
     shape: Shape
+    overhead: Room = NO_ROOM
+    """What of the shape's pod the NodeManager itself needs, however small the node."""
     label: str | None
     """The node label of placement ``spill``; None for no label."""
     basis: Basis = Basis.REQUESTS

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     EMPTY = "empty"
     FORCE = "force"
     REASSERT = "reassert"
+    SHRINK = "shrink"
     RESIZE = "resize"
     DELETE = "delete"
 

@@ -19,6 +19,7 @@ _DEEDS = {
     Kind.EMPTY: "close {nodes} to the last vcore",
     Kind.FORCE: "have what still runs on {nodes} preempted",
     Kind.REASSERT: "set {nodes} to the promised size again",
+    Kind.SHRINK: "take idle room from {nodes}",
     Kind.RESIZE: "resize {nodes} in place",
     Kind.DELETE: "delete {nodes}",
 }

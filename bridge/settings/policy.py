@@ -15,11 +15,12 @@ from bridge.settings.model import Plain, Pool, Settings
 from bridge.settings.tenants import Amounts, Tenant
 
 
-def pool_policy(settings: Settings, name: str, *, shape: Shape) -> PoolPolicy:
-    """Return the policy of the pool *name*, whose nodes are of *shape*."""
+def pool_policy(settings: Settings, name: str, *, shape: Shape, overhead: Room = NO_ROOM) -> PoolPolicy:
+    """Return the policy of the pool *name*, whose nodes are of *shape*; *overhead* of it is the NodeManager's own."""
     pool = settings.pools[name]
     signal = None if pool.lenders.signal is None else settings.signals[pool.lenders.signal].policy
-    return replace(policy_of(name, pool, tick_s=settings.tick_s, shape=shape), signal=signal)
+    policy = policy_of(name, pool, tick_s=settings.tick_s, shape=shape)
+    return replace(policy, signal=signal, overhead=overhead)
 
 
 def notice(pool: Pool, *, tick_s: float) -> timedelta:
