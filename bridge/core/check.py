@@ -20,7 +20,7 @@ from bridge.core.snapshot import ElasticPod, Promise, Snapshot, YarnNode
 
 def check(plan: Plan, snapshot: Snapshot) -> Plan:
     """Take out the steps that break a limit, and say which limit."""
-    world = _World.of(snapshot)
+    world = _World.of(snapshot, creates=any(isinstance(step.act, CreatePod) for step in plan.steps))
     kept, refusals = [], list(plan.refusals)
     for step in plan.steps:
         failure = _failure(step, snapshot, world)
@@ -53,13 +53,14 @@ class _World:
     pods: dict[str, ElasticPod]
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> _World:
+    def of(cls, snapshot: Snapshot, *, creates: bool) -> _World:
+        """Count what the steps of a plan may break; room only where the plan *creates* anything."""
         promises = () if isinstance(snapshot.promises, Gap) else snapshot.promises
         nodes = () if isinstance(snapshot.yarn, Gap) else snapshot.yarn.nodes
-        held = _held(snapshot, promises)
+        held = _held(snapshot, promises) if creates else []
         return cls(
-            room_left=_room_left(snapshot, held),
-            pool_left=_pool_left(snapshot, held),
+            room_left=_room_left(snapshot, held) if creates else {},
+            pool_left=_pool_left(snapshot, held) if creates else NO_ROOM,
             nodes_left=snapshot.policy.max_nodes - len(held),
             recorded={promise.id: promise for promise in promises},
             yarn_by_id={node.node_id: node for node in nodes},

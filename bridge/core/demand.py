@@ -56,7 +56,8 @@ def demand(
         standing = entitled(standing, snapshot.entitlement, policy.shape, yarn.elastic_use_by_queue)
     counted = [node for node in nodes if node.state in {State.SERVING, State.CORDONED} or node.state in GROWING]
     busy = sum(1 for node in counted if node.running is not None and node.running.containers > 0)
-    rooms = Counter(_room_on(node) for node in counted if node.state is not State.CORDONED)
+    open_nodes = (node for node in counted if node.state is not State.CORDONED) if standing else ()
+    rooms = Counter(_room_on(node) for node in open_nodes)
     left, filled = _fill(standing, rooms)
     _, new = _fill(left, Counter({(policy.shape.yarn, False): sum(entry.count for entry in left)}))
     waiting = sum(entry.count for entry in standing)
