@@ -23,10 +23,10 @@ from bridge.core.window import WindowSpan
 from bridge.ports import LoadSignal
 from bridge.replay.foresight import SharedForesight
 from bridge.replay.journal import MemoryHistory, MemoryJournal, MemoryLengths
+from bridge.replay.lent import Lent
 from bridge.replay.quiet import Rest, quiet_until, rest_after
 from bridge.replay.stage import Stageset, make_world
 from bridge.sim import SimKube, SimWorld, SimYarn
-from bridge.sim.pods import PROMISE
 
 TICK = timedelta(minutes=1)
 
@@ -175,41 +175,35 @@ def play(
     played = Played(world=world)
     ticked: Ticked | None = None
     rest: Rest | None = None
-    held_until: dict[str, datetime] = {}
+    lent = Lent(world)
     at = stage.start
     while at < stage.end:
         world.advance(at)
-        _note_held(world, held_until)
+        lent.look()
         if ticked is not None and rest is not None and rest.lasts(at, world, signal):
             journal.remember_waiting(yarn.waiting()[0])
         else:
             ticked = tick(pool)
             rest = rest_after(ticked.planned, rests_until(ticked.planned), world, signal)
-        minute = _minute(stage, world, ticked, at)
+        lent.look()
+        minute = _minute(stage, lent, ticked, at)
         played.minutes.append(minute)
         if minute.used > 0 and minute.highest > stage.cap + 1e-9:
-            played.over_cap.append(_explained(minute, played.minutes, ticked, _above_cap(stage, world, minute)))
+            played.over_cap.append(_explained(minute, played.minutes, ticked, _above_cap(stage, lent, minute)))
         watch(ticked, world)
         at += TICK
     world.advance(stage.end)
-    _note_held(world, held_until)
+    lent.look()
     played.ticks, played.ticks_run = len(played.minutes), journal.ticked
     returned = [promise for promise in journal.history() if _is_due(promise, stage.end)]
     played.deadlines_total = len(returned)
-    played.deadlines_met = sum(1 for promise in returned if _is_met(promise, held_until))
+    played.deadlines_met = sum(1 for promise in returned if _is_met(promise, lent))
     return played
 
 
 def _warm_up(stage: Stageset, lender: str) -> list[tuple[datetime, dict[str, float]]]:
     """Give the history what was before the start: the same load on a node as on all together."""
     return [(at, dict.fromkeys((TOTAL, lender), load)) for at, load in stage.warm_up()]
-
-
-def _note_held(world: SimWorld, held_until: dict[str, datetime]) -> None:
-    """Note, in the world itself, which promises hold room."""
-    for pod in world.kube.elastic.values():
-        if not pod.phase.is_over:
-            held_until[pod.order.labels[PROMISE]] = world.now
 
 
 def _is_due(promise: Promise, end: datetime) -> bool:
@@ -223,15 +217,15 @@ def _is_due(promise: Promise, end: datetime) -> bool:
     return promise.deadline <= end and (promise.state is State.GONE or promise.deadline < end)
 
 
-def _is_met(promise: Promise, held_until: dict[str, datetime]) -> bool:
-    held = held_until.get(promise.id)
+def _is_met(promise: Promise, lent: Lent) -> bool:
+    held = lent.held_until(promise.id)
     return promise.deadline is not None and (held is None or held <= promise.deadline)
 
 
-def _minute(stage: Stageset, world: SimWorld, ticked: Ticked, at: datetime) -> Minute:
+def _minute(stage: Stageset, lent: Lent, ticked: Ticked, at: datetime) -> Minute:
     """Look at the world and at what the tick made of it."""
     load = stage.load_at(at)
-    lent, by_node = _lent(world)
+    by_node = lent.used_by_node()
     size = stage.node_size.cpu_millicores / 1000
     snapshot, decision = ticked.planned.snapshot, ticked.planned.decision
     offer = decision.offer
@@ -243,7 +237,7 @@ def _minute(stage: Stageset, world: SimWorld, ticked: Ticked, at: datetime) -> M
         bound=None if forecast is None else forecast.total.at(snapshot.policy.lend_for).ratio,
         near_bound=None if forecast is None else forecast.total.at(snapshot.policy.give_back_ahead).ratio,
         offered=offer.nodes * snapshot.policy.shape.yarn.vcores / stage.cores if isinstance(offer, Offer) else None,
-        lent=lent / stage.cores,
+        lent=lent.vcores / stage.cores,
         used=sum(by_node.values()) / stage.cores,
         highest=load + max(by_node.values(), default=0) / size,
         given_back=sum(1 for entry in decision.returns if entry.node_id not in before),
@@ -253,23 +247,10 @@ def _minute(stage: Stageset, world: SimWorld, ticked: Ticked, at: datetime) -> M
 _LEAVING = frozenset({State.DRAINING, State.FORCED, State.EMPTY, State.DELETING})
 
 
-def _lent(world: SimWorld) -> tuple[int, dict[str, int]]:
-    """Sum the vcores that are lent, and by Kubernetes node what tasks hold of them."""
-    lent, by_node = 0, dict[str, int]()
-    for pod in world.kube.elastic.values():
-        if pod.node is None or pod.phase.is_over or pod.order.nodemanager is None:
-            continue
-        lent += pod.order.nodemanager.vcores
-        node = world.nodemanager_of(pod)
-        if node is not None:
-            by_node[pod.node.name] = by_node.get(pod.node.name, 0) + node.used_vcores
-    return lent, by_node
-
-
-def _above_cap(stage: Stageset, world: SimWorld, minute: Minute) -> frozenset[str]:
+def _above_cap(stage: Stageset, lent: Lent, minute: Minute) -> frozenset[str]:
     """Name the Kubernetes nodes that are above the cap."""
     size = stage.node_size.cpu_millicores / 1000
-    return frozenset(name for name, used in _lent(world)[1].items() if minute.load + used / size > stage.cap + 1e-9)
+    return frozenset(name for name, used in lent.used_by_node().items() if minute.load + used / size > stage.cap + 1e-9)
 
 
 def _explained(minute: Minute, minutes: Sequence[Minute], ticked: Ticked, above: frozenset[str]) -> OverCap:
