@@ -115,5 +115,17 @@ def test_a_recorded_night_is_the_same() -> None:
     assert some.ticks_run < every.ticks_run
 
 
+def test_a_load_that_changes_within_five_minutes_is_met_by_a_tick() -> None:
+    """Of a load by the minute, whose steps no forecast's step announces."""
+    by_minute = tuple(load for load in CALM for _ in range(5)) + (0.35,) * 41 + (0.7,) * 19
+    series = LoadSeries(name="drawn", first_s=0, step_s=60, load=by_minute)
+    stage = replace(make_world((), (make_job(1, submit_s=60, tasks=60, task_s=9000),)), series=series)
+    policy = default_policy(stage)
+    every, some = play(stage, policy, always_open(), rests_until=never), play(stage, policy, always_open())
+    assert what_came_of(some) == what_came_of(every)
+    assert some.minutes[41].given_back > 0
+    assert some.ticks_run < every.ticks_run
+
+
 def test_the_start_is_as_it_is_drawn() -> None:
     assert make_world((0.3,), ()).start == datetime(1970, 1, 5, tzinfo=UTC)
