@@ -27,7 +27,7 @@ _MOST_S_BY_PART = {
     "fair_shares": 60.0,
     "solving": 40.0,
     "forecasting": 60.0,
-    "replaying": 900.0,
+    "replaying": 1800.0,
 }
 _WIDTH = 120
 

@@ -23,7 +23,7 @@ class Figure:
     part: str
     what: str
     unit: str
-    """µs, ms, s, MiB, units of what is divided, or x for "times as long"."""
+    """µs, ms, s, MiB, %, units of what is divided or done, or x for "times as long"."""
     median: float
     worst: float
     rounds: int
