@@ -73,6 +73,19 @@ def test_a_standby_that_ticked_all_the_same_would_change_nothing(stage: Stage, l
     assert holder(leases) == "somebody"
 
 
+def test_without_the_api_server_nobody_leads_and_then_one_does_in_a_new_term(stage: Stage, leases: KubeLeases) -> None:
+    with app.running(load(stage.file), follow=True) as built:
+        election, (pool,) = election_of(built), built.pools
+        wait_until(lambda: pool.begin() == 1)
+        stage.world.faults.take_down("kube", until=10**9)
+        wait_until(lambda: election.term() is None)
+        with pytest.raises(NotLeader):
+            pool.kube.tell("Any", "words")
+        stage.world.faults.take_down("kube", until=0)
+        wait_until(lambda: pool.begin() == 2)
+    assert holder(leases) == NOBODY
+
+
 def test_a_persons_command_needs_no_lease(stage: Stage) -> None:
     stage.prepare()
     with app.running(load(stage.file), follow=False) as built:

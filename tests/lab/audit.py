@@ -20,20 +20,23 @@ class Call:
     """One call that changes something, as the system heard it."""
 
     at: datetime
+    system: str
     address: str
     words: str
 
 
-def calls(database_log: Path) -> list[Call]:
-    """Read every log there is, in the order of time. Writes of the Lease are no acts: they decide who may."""
+def calls(database_log: Path, *, since: datetime) -> list[Call]:
+    """Read every log there is, in the order of time, from an instant on.
+
+    Writes of the Lease are no acts: they decide who may.
+    """
     state = Path(environment("TIDEBRIDGE_LAB"))
-    return sorted(
-        (
-            *_of_api_server(state / "log/audit.log"),
-            *_of_resourcemanager(state / "log/rm.log"),
-            *_of_database(database_log),
-        )
+    found = (
+        *_of_api_server(state / "log/audit.log"),
+        *_of_resourcemanager(state / "log/rm.log"),
+        *_of_database(database_log),
     )
+    return sorted(call for call in found if call.at >= since)
 
 
 def _of_api_server(log: Path) -> Iterator[Call]:
@@ -43,16 +46,16 @@ def _of_api_server(log: Path) -> Iterator[Call]:
         if what["resource"] != "leases":
             words = f"{event['verb']} {what['resource']} {what.get('name', '')}"
             at = datetime.fromisoformat(event["requestReceivedTimestamp"])
-            yield Call(at=at, address=event["sourceIPs"][0], words=words)
+            yield Call(at=at, system="Kubernetes", address=event["sourceIPs"][0], words=words)
 
 
 def _of_resourcemanager(log: Path) -> Iterator[Call]:
     for found in _REQUEST.finditer(log.read_text(encoding="utf-8", errors="replace")):
         at = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S,%f").astimezone()
-        yield Call(at=at, address=found[2], words=found[3])
+        yield Call(at=at, system="YARN", address=found[2], words=found[3])
 
 
 def _of_database(log: Path) -> Iterator[Call]:
     for found in _STATEMENT.finditer(log.read_text(encoding="utf-8", errors="replace")):
         at = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=UTC)
-        yield Call(at=at, address=found[2], words=found[3][:80])
+        yield Call(at=at, system="database", address=found[2], words=found[3][:80])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def settings(night: Night, url: str) -> str:
 def test_of_two_replicas_one_acts_at_a_time_and_the_deadline_holds(
     tmp_path: Path, empty_stage: None, database: tuple[str, Path]
 ) -> None:
-    story = Story("A tide with two replicas")
+    story, began = Story("A tide with two replicas"), datetime.now(UTC)
     url, database_log = database
     pods = Watcher(lambda: frozenset(elastic_pod_names()))
     with ExitStack() as stack:
@@ -110,7 +111,10 @@ def test_of_two_replicas_one_acts_at_a_time_and_the_deadline_holds(
         first.controller.said("CreatePod .*result=done", 20)
 
         killed = pair.lose_leader("killed while it grows", lambda replica: replica.controller.kill())
+        seen = len(killed.controller.log)
         killed.controller.start()
+        killed.controller.said(r"INFO leader\.other ", 30, since=seen)
+        story.tell(f"{killed.name} is started again, and stands by")
         within(40, lambda: len(elastic_nodes()) == 2, "both elastic nodes serve")
 
         seen = len(pair.leader.controller.log)
@@ -135,7 +139,7 @@ def test_of_two_replicas_one_acts_at_a_time_and_the_deadline_holds(
         assert pair.leader.controller.ask("status")["leader"] == _name(pair.leader)
 
         pair.lose_leader("told to end", lambda replica: replica.controller.stop(), within_s=5)
-        _check(story, pair.changes, calls(database_log))
+        _check(story, pair.changes, calls(database_log, since=began))
         for replica in (first, second):
             assert "crashed" not in replica.controller.log, replica.controller.log
 
@@ -156,6 +160,11 @@ def _name(replica: Replica) -> str:
 
 def _check(story: Story, changes: Sequence[Change], heard: Sequence[Call]) -> None:
     """Compare each change with what the systems heard: who called when."""
+    counts = Counter((call.system, call.address) for call in heard)
+    for change in changes[:2]:
+        acted = {system: counts[system, change.new.place.address] for system in ("Kubernetes", "YARN", "database")}
+        assert all(acted.values()), f"{change.new.name} didn't act on every system: {acted}"
+        story.tell(f"heard of {change.new.name}: {', '.join(f'{system} {count}' for system, count in acted.items())}")
     ends = [change.at for change in changes[1:]] + [datetime.now(UTC)]
     for change, end in zip(changes, ends, strict=True):
         old, new = change.old.place.address, change.new.place.address
