@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 
 from bridge import app
 from bridge.controller.election import Election
+from bridge.controller.fence import Fence
+from bridge.controller.fenced import fenced_pool
 from bridge.controller.tick import tick
 from bridge.core.election import NOBODY
 from bridge.ports import NotLeader
@@ -91,3 +94,26 @@ def test_a_persons_command_needs_no_lease(stage: Stage) -> None:
     with app.running(load(stage.file), follow=False) as built:
         assert built.election is None
         assert [pool.begin() for pool in built.pools] == [0]
+
+
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """A replica that leads."""
+
+    me: str
+
+    def term(self) -> int:
+        return 1
+
+
+def test_status_says_whose_tick_it_was(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.prepare()
+    stage.capture = capsys
+    with app.running(load(stage.file), follow=False, clock=stage.world.clock) as built:
+        pool = fenced_pool(built.pools[0], Fence(Leading("replica-1")))
+        assert pool.begin() == 1
+        tick(pool)
+    assert "s ago by replica-1" in stage.say("status").out
+    assert stage.say("status", "--json").json["pools"][0]["leader"] == "replica-1"
+    stage.tick()
+    assert stage.say("status", "--json").json["pools"][0]["leader"] is None
