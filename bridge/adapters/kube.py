@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bridge.adapters.convert import room_of, shape_from_text
@@ -36,6 +36,8 @@ from k8s_pool import (
 LENDER = "tidebridge.dev/lender"
 SHAPE = "tidebridge.dev/shape"
 
+MOST_STUCK = 500
+"""So many pods that wait are placed one by one; more need all the room there is."""
 RETRYING_FOR_S = 15.0
 """A view whose watch is broken is trusted this long; a healthy but silent watch much longer."""
 SILENT_FOR_S = 180.0
@@ -113,10 +115,19 @@ class KubeCluster:
             ),
             pods=tuple(_pod(pod) for pod in sorted(ours, key=lambda pod: pod.name)),
             online_waiting=room_of(waiting_for(rooms, view.pending)),
+            online_stuck=_stuck(rooms, view.pending),
             impostors=tuple(sorted(pod.name for pod in view.impostors if pod.pool == self._pool)),
             other_addresses=frozenset(pod.ip for pod in others if pod.ip is not None),
             cannot_resize=self._resize_hindrance(),
         )
+
+    def waiting(self) -> frozenset[str]:
+        """Name the pods that the scheduler has found no room for; nobody, where that can't be seen now."""
+        try:
+            pending = self._view().pending
+        except KubeError:
+            return frozenset()
+        return frozenset(f"{pod.namespace}/{pod.name}" for pod in pending if pod.unschedulable_reason is not None)
 
     def _resize_hindrance(self) -> CannotResize | None:
         """Say why pods can't be resized, asking the API server at most once in a while."""
@@ -207,6 +218,13 @@ def refuse_stale(view: FleetView) -> None:
         raise Stale(
             f"nodes and pods were last confirmed {age_s:.0f} s ago: {fresh.last_error or 'the watch is silent'}"
         )
+
+
+def _stuck(rooms: Sequence[LenderRoom], pending: Iterable[PodView]) -> tuple[Room, ...]:
+    """List what the pods request that the scheduler has given up on for now, and that a lender could hold."""
+    stuck = (pod for pod in pending if pod.unschedulable_reason is not None)
+    found = [room_of(pod.requests) for pod in stuck if waiting_for(rooms, (pod,)) != ZERO]
+    return tuple(sorted(found, key=lambda room: (room.cpu_millicores, room.memory_mib), reverse=True)[:MOST_STUCK])
 
 
 def _taken(pod: PodView) -> KubeAmount:

@@ -19,6 +19,7 @@ REASONS: dict[Reason, str] = {
     Reason.LOAD_WILL_RISE: "the forecast doesn't exclude that the online services need the room soon",
     Reason.SIGNAL_IS_LOST: "the load signal has been lost for long",
     Reason.LENDER_REFUSES: "its Kubernetes node no longer lends",
+    Reason.ONLINE_PODS_WAIT: "online pods wait, and the scheduler has found no room for them",
     Reason.DEADLINE_NEAR: "its deadline is near",
     Reason.NOTHING_RUNS_ON_IT: "nothing runs on it",
     Reason.CONTAINER_CAME_LATE: "a container came while it was being closed",

@@ -20,7 +20,7 @@ from bridge.core.snapshot import ElasticPod, Promise, Snapshot, YarnNode
 
 def check(plan: Plan, snapshot: Snapshot) -> Plan:
     """Take out the steps that break a limit, and say which limit."""
-    world = _World.of(snapshot, creates=any(isinstance(step.act, CreatePod) for step in plan.steps))
+    world = _World.of(snapshot, takes=any(_takes_room(step) for step in plan.steps))
     kept, refusals = [], list(plan.refusals)
     for step in plan.steps:
         failure = _failure(step, snapshot, world)
@@ -33,6 +33,10 @@ def check(plan: Plan, snapshot: Snapshot) -> Plan:
             world.take_more(step.act)
         kept.append(step)
     return Plan(steps=_without_half_done(kept, refusals), refusals=tuple(refusals))
+
+
+def _takes_room(step: Step) -> bool:
+    return isinstance(step.act, CreatePod | ResizePod) and step.grows
 
 
 def _without_half_done(kept: list[Step], refusals: list[Refusal]) -> tuple[Step, ...]:
@@ -53,14 +57,14 @@ class _World:
     pods: dict[str, ElasticPod]
 
     @classmethod
-    def of(cls, snapshot: Snapshot, *, creates: bool) -> _World:
-        """Count what the steps of a plan may break; room only where the plan *creates* anything."""
+    def of(cls, snapshot: Snapshot, *, takes: bool) -> _World:
+        """Count what the steps of a plan may break; room only where the plan *takes* any."""
         promises = () if isinstance(snapshot.promises, Gap) else snapshot.promises
         nodes = () if isinstance(snapshot.yarn, Gap) else snapshot.yarn.nodes
-        held = _held(snapshot, promises) if creates else []
+        held = _held(snapshot, promises) if takes else []
         return cls(
-            room_left=_room_left(snapshot, held) if creates else {},
-            pool_left=_pool_left(snapshot, held) if creates else NO_ROOM,
+            room_left=_room_left(snapshot, held) if takes else {},
+            pool_left=_pool_left(snapshot, held) if takes else NO_ROOM,
             nodes_left=snapshot.policy.max_nodes - len(held),
             recorded={promise.id: promise for promise in promises},
             yarn_by_id={node.node_id: node for node in nodes},

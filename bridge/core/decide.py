@@ -20,6 +20,7 @@ from bridge.core.remember import remember
 from bridge.core.resize import Fit, fitted, grows, shrinks, smaller_by_lender
 from bridge.core.size import Size, size
 from bridge.core.snapshot import Memory, Snapshot
+from bridge.core.spike import pressing
 from bridge.core.statement import Fate, Statement, fates, statements
 from bridge.core.turns import Turns
 from bridge.core.window import Allowance
@@ -57,10 +58,11 @@ def decide(snapshot: Snapshot) -> Decision:
     allows, gates = allowed(snapshot)
     lead = lead_for(snapshot.policy, allows.lead or snapshot.policy.notice, nodes, outlook)
     allows = allows.with_lead(lead)
-    given_up = shrinks(snapshot, nodes)
+    pressed = pressing(snapshot, nodes)
+    given_up = shrinks(snapshot, nodes, pressed)
     nodes = fitted(nodes, given_up)
     offered = offer(snapshot, allows, smaller_by_lender(snapshot.policy, nodes))
-    leaving = extended(snapshot, returns(snapshot, nodes, allows, offered, turns, lead), nodes, outlook)
+    leaving = extended(snapshot, returns(snapshot, nodes, allows, offered, turns, lead, pressed), nodes, outlook)
     gone = {entry.node_id for entry in leaving}
     staying = tuple(node for node in nodes if node.id not in gone)
     expected = fates(snapshot, nodes, leaving, lead, outlook)

@@ -6,14 +6,17 @@ A node that must return has a deadline; one that only has no work is closed with
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TypeGuard
 
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.offer import LenderOffer, Offer
 from bridge.core.reasons import Gap, Limit, Reason
+from bridge.core.resources import NO_ROOM, Room
 from bridge.core.room import sum_of
 from bridge.core.size import Size
 from bridge.core.snapshot import Snapshot
@@ -28,6 +31,7 @@ RETURN_REASONS = frozenset(
         Reason.LOAD_WILL_RISE,
         Reason.SIGNAL_IS_LOST,
         Reason.LENDER_REFUSES,
+        Reason.ONLINE_PODS_WAIT,
         Reason.DEADLINE_NEAR,
     }
 )
@@ -57,13 +61,15 @@ def returns(
     offer: Offer | Gap,
     turns: Turns,
     lead: timedelta,
+    pressing: Mapping[str, Room] = MappingProxyType({}),
 ) -> tuple[Return, ...]:
     """Choose what must go back. Without a view of the lenders only time calls anything back.
 
     A promise that was given may come forward, when something nearer needs the room, but never moves back. *lead*: how
-    long before their own deadlines nodes are closed.
+    long before their own deadlines nodes are closed. *pressing*: by lender, what online pods wait for.
     """
     found = {node.id: _kept(node) for node in nodes if node.promise.deadline is not None and _is_promised(node)}
+    _take_over(found, _spike(snapshot, nodes, pressing, found, turns))
     _take_over(found, _due(snapshot, nodes, lead))
     _take_over(found, _lenders(snapshot, nodes, offer, found, turns))
     _take_over(found, _window(snapshot, nodes, allowed, offer, found, turns))
@@ -104,6 +110,27 @@ def _kept(node: ElasticNode) -> Return:
 def _not_later(entry: Return, deadline: datetime | None) -> Return:
     """Hold a return to the deadline that its node has already."""
     return entry if deadline is None or entry.deadline <= deadline else replace(entry, deadline=deadline)
+
+
+def _spike(
+    snapshot: Snapshot,
+    nodes: tuple[ElasticNode, ...],
+    pressing: Mapping[str, Room],
+    returns: dict[str, Return],
+    turns: Turns,
+) -> list[Return]:
+    """What is called back at once for online pods that wait: no more than is missing once idle room is given up."""
+    by = snapshot.at + snapshot.policy.spike_tail
+    leaving: list[ElasticNode] = []
+    for lender, missing in pressing.items():
+        holding = [node for node in _holding(nodes, returns, by) if node.promise.lender == lender]
+        left = missing - sum_of(node.holds - node.promise.shape.pod for node in holding)
+        for node in turns.order(holding, by, returns):
+            if left.fits_in(NO_ROOM):
+                break
+            left = left - node.promise.shape.pod
+            leaving.append(node)
+    return _called(leaving, by, Reason.ONLINE_PODS_WAIT)
 
 
 def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], grown: timedelta) -> list[Return]:

@@ -61,7 +61,7 @@ def _give_back(snapshot: Snapshot, node: ElasticNode, due: Return) -> Step:
         return _delete(snapshot, node, Reason.DEADLINE_NEAR)
     if node.running is None:
         return _stay(node) if node.state is not State.SERVING else _move(snapshot, node, State.DRAINING, due.reason)
-    if node.state is State.FORCED or at >= due.ends_at - policy.tail:
+    if node.state is State.FORCED or at >= due.ends_at - policy.tail or due.reason is Reason.ONLINE_PODS_WAIT:
         return _force(snapshot, node, node.running, due.reason)
     if node.state is State.EMPTY:
         return _finish(snapshot, node, State.DRAINING, due.reason)
@@ -109,7 +109,7 @@ def _force(snapshot: Snapshot, node: ElasticNode, running: YarnNode, reason: Rea
     act = ResizeNode(
         node_id=running.node_id,
         total=total,
-        overcommit_timeout=timedelta(0) if has_run else snapshot.policy.overcommit_timeout,
+        overcommit_timeout=timedelta(0) if has_run else _notice(snapshot, reason),
         purpose=Purpose.FORCE,
     )
     return Step(
@@ -120,6 +120,13 @@ def _force(snapshot: Snapshot, node: ElasticNode, running: YarnNode, reason: Rea
     )
 
 
+def _notice(snapshot: Snapshot, reason: Reason) -> timedelta:
+    """How long ApplicationMasters are told ahead: shortly, where online pods wait."""
+    policy = snapshot.policy
+    is_spike = reason is Reason.ONLINE_PODS_WAIT
+    return min(policy.spike_timeout, policy.overcommit_timeout) if is_spike else policy.overcommit_timeout
+
+
 def _forced_total(snapshot: Snapshot, node: ElasticNode, running: YarnNode) -> Resources | None:
     """Choose the amount that the forced step tells next; None while a timer runs."""
     policy, minimum = snapshot.policy, _minimum(snapshot)
@@ -127,7 +134,7 @@ def _forced_total(snapshot: Snapshot, node: ElasticNode, running: YarnNode) -> R
         # Without a journal nobody knows what was told: nothing is the one amount that is told only once.
         return None if running.total.is_empty else NOTHING
     if node.state is State.FORCED and node.promise.told_rm_started_at == snapshot.yarn.started_at:
-        has_run = snapshot.at - node.promise.since >= policy.overcommit_timeout + policy.kill_time
+        has_run = snapshot.at - node.promise.since >= _notice(snapshot, node.promise.reason) + policy.kill_time
         return NOTHING if has_run and not running.total.is_empty else None
     a_little_more = replace(minimum, memory_mib=minimum.memory_mib + 1)
     return minimum if running.total == a_little_more else a_little_more

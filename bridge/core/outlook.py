@@ -100,6 +100,7 @@ class Outlook:
         self._history = history
         self._running = running
         self._tables: dict[AppKind | str | None, LifeTable] = {}
+        self._met: dict[tuple[str | None, timedelta], float] = {}
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Outlook:
@@ -116,7 +117,9 @@ class Outlook:
 
     def met_still_runs(self, queue: str | None, left: timedelta) -> float:
         """Say how likely a task of a queue that one meets at a chance time runs on for so long."""
-        return self.table(queue).met_still_runs(max(0.0, left.total_seconds()))
+        if (queue, left) not in self._met:
+            self._met[queue, left] = self.table(queue).met_still_runs(max(0.0, left.total_seconds()))
+        return self._met[queue, left]
 
     @property
     def is_known(self) -> bool:

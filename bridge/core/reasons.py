@@ -20,6 +20,7 @@ class Reason(StrEnum):
     LOAD_WILL_RISE = "load_will_rise"
     SIGNAL_IS_LOST = "signal_is_lost"
     LENDER_REFUSES = "lender_refuses"
+    ONLINE_PODS_WAIT = "online_pods_wait"
     DEADLINE_NEAR = "deadline_near"
     NOTHING_RUNS_ON_IT = "nothing_runs_on_it"
     CONTAINER_CAME_LATE = "container_came_late"

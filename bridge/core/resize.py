@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
 from bridge.core.remember import lenders_left_alone
-from bridge.core.resources import Room, Shape
-from bridge.core.room import lender_room, sum_of
+from bridge.core.resources import NO_ROOM, Room, Shape
+from bridge.core.room import lender_room, smallest, sum_of
 from bridge.core.sizes import sizes
 from bridge.core.snapshot import ElasticPod, PoolPolicy, Resizing, Snapshot, YarnNodeState
 
@@ -30,8 +31,13 @@ class Fit:
     reason: Reason
 
 
-def shrinks(snapshot: Snapshot, nodes: Iterable[ElasticNode]) -> tuple[Fit, ...]:
-    """Choose the nodes that give back idle room, on lenders that need room; and those that couldn't grow."""
+def shrinks(
+    snapshot: Snapshot, nodes: Iterable[ElasticNode], pressing: Mapping[str, Room] = MappingProxyType({})
+) -> tuple[Fit, ...]:
+    """Choose the nodes that give back idle room, on lenders that need room; and those that couldn't grow.
+
+    *pressing*: what must be freed at once, by lender.
+    """
     if isinstance(snapshot.kube, Gap) or isinstance(snapshot.yarn, Gap) or snapshot.kube.cannot_resize is not None:
         return ()
     known = sizes(snapshot.policy, snapshot.yarn.minimum)
@@ -44,16 +50,18 @@ def shrinks(snapshot: Snapshot, nodes: Iterable[ElasticNode]) -> tuple[Fit, ...]
         held = by_lender.get(lender.name)
         if held and lender.refusal is None:
             found += _refused(held, known)
-            found += _given_up(held, known, lender_room(lender, snapshot))
+            found += _given_up(held, known, lender_room(lender, snapshot), pressing.get(lender.name, NO_ROOM))
     return tuple({fit.node_id: fit for fit in found}.values())
 
 
-def _given_up(held: list[ElasticNode], known: tuple[Shape, ...], room: Room) -> Iterator[Fit]:
+def _given_up(held: list[ElasticNode], known: tuple[Shape, ...], room: Room, missing: Room) -> Iterator[Fit]:
     """Take idle room, from the idlest node first, until the rest fits; nothing if even all of it doesn't make it fit.
 
     Then whole nodes go back, and with them their idle room.
     """
     over = sum_of(node.promise.shape.pod for node in held)
+    if missing != NO_ROOM:
+        room = smallest((room, (over - missing).at_least_zero()))
     if over.fits_in(room):
         return
     fits: list[Fit] = []

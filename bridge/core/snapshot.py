@@ -78,6 +78,8 @@ class PoolPolicy:
     """Which part of busy vcores may still be busy when containers are preempted; for less, the lead grows."""
     max_lead: timedelta = timedelta(hours=1)
     """How far the lead may grow; a window's own lead counts where it is longer."""
+    spike_timeout: timedelta = timedelta(seconds=2)
+    """How long ApplicationMasters are told ahead of the preemption where online pods wait for the room."""
     newest_first: bool = False
     """Give back the pods made last, whatever runs on them, as many autoscalers do; here to be compared with."""
     prefers_work: bool = False
@@ -93,6 +95,11 @@ class PoolPolicy:
     def tail(self) -> timedelta:
         """From the forced step until the room is free: timeout, kill, a look, the pod's end, a margin."""
         return self.overcommit_timeout + self.kill_time + self.tick + self.pod_tail
+
+    @property
+    def spike_tail(self) -> timedelta:
+        """How soon room is back for online pods that wait: a short notice, the kill, the pod's end."""
+        return min(self.spike_timeout, self.overcommit_timeout) + self.kill_time + self.pod_tail
 
     @property
     def reclaimed_within(self) -> timedelta:
@@ -199,6 +206,8 @@ class KubeFacts:
     pods: tuple[ElasticPod, ...]
     online_waiting: Room = NO_ROOM
     """Requests of pods that aren't elastic and wait for a node."""
+    online_stuck: tuple[Room, ...] = ()
+    """Of these pods, what each requests for which the scheduler has found no room, largest first."""
     impostors: tuple[str, ...] = ()
     """Names of pods that carry this pool's labels but that nobody here made."""
     other_addresses: frozenset[str] = frozenset()

@@ -203,17 +203,21 @@ class SimKube:
             claimed = [pod for pod in kube.elastic.values() if pod.order.labels.get(POOL) == self._pool]
             claimed.sort(key=lambda pod: pod.order.name)
             lending = [node for node in kube.nodes.values() if wanted <= node.labels.items()]
-            waiting = (
-                pod.order.requests
+            waiting = [
+                pod
                 for pod in kube.pending
                 if not pod.is_elastic and any(pod.order.requests.fits_in(node.allocatable) for node in lending)
-            )
+            ]
+            stuck = [pod.order.requests for pod in waiting if pod.waiting == "Unschedulable"]
             self._lenders = {node.name: self._lender(node) for node in lending}
             self._pods = {pod.uid: self._pod(pod) for pod in claimed if self._is_ours(pod)}
             return KubeFacts(
                 lenders=tuple(lender for _, lender in self._lenders.values()),
                 pods=tuple(pod for _, pod in self._pods.values()),
-                online_waiting=sum(waiting, NO_ROOM),
+                online_waiting=sum((pod.order.requests for pod in waiting), NO_ROOM),
+                online_stuck=tuple(
+                    sorted(stuck, key=lambda room: (room.cpu_millicores, room.memory_mib), reverse=True)
+                ),
                 impostors=tuple(pod.order.name for pod in claimed if not self._is_ours(pod)),
                 cannot_resize=kube.cannot_resize,
             )

@@ -1,0 +1,81 @@
+"""Online pods that the scheduler has found no room for: how much must be freed for them, and on which lenders.
+
+What is free, and what is on its way back already, counts first. Pods go where least more must be freed. With the basis
+usage elastic pods request next to nothing, so that no online pod waits for them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bridge.core.lifecycle import State
+from bridge.core.nodes import ElasticNode
+from bridge.core.reasons import Gap
+from bridge.core.resources import NO_ROOM, Room
+from bridge.core.snapshot import Basis, Lender, Snapshot
+
+
+@dataclass(slots=True, kw_only=True)
+class _Space:
+    """One lender: what pods could have at once, and what would have to be taken from elastic nodes."""
+
+    free: Room
+    elastic: Room
+
+    def missing_for(self, pod: Room) -> Room | None:
+        """Say how much would have to be freed for a pod; None if even all of it isn't enough."""
+        missing = (pod - self.free).at_least_zero()
+        return missing if missing.fits_in(self.elastic) else None
+
+    def take(self, pod: Room, missing: Room) -> None:
+        """Count a pod in."""
+        self.free = (self.free + missing - pod).at_least_zero()
+        self.elastic = self.elastic - missing
+
+
+def pressing(snapshot: Snapshot, nodes: Iterable[ElasticNode]) -> Mapping[str, Room]:
+    """Say how much more than what is on its way must be freed on each lender."""
+    kube = snapshot.kube
+    if isinstance(kube, Gap) or not kube.online_stuck or snapshot.policy.basis is not Basis.REQUESTS:
+        return {}
+    by_lender: defaultdict[str, list[ElasticNode]] = defaultdict(list)
+    for node in nodes:
+        if node.state is not State.GONE:
+            by_lender[node.promise.lender].append(node)
+    spaces = {
+        lender.name: _space(lender, by_lender[lender.name], snapshot)
+        for lender in kube.lenders
+        if lender.refusal is None
+    }
+    found: defaultdict[str, Room] = defaultdict(lambda: NO_ROOM)
+    for pod in kube.online_stuck:
+        needs = {name: space.missing_for(pod) for name, space in spaces.items()}
+        choices = [(need.cpu_millicores, need.memory_mib, name) for name, need in needs.items() if need is not None]
+        if not choices:
+            continue
+        cpu_millicores, memory_mib, name = min(choices)
+        missing = Room(cpu_millicores=cpu_millicores, memory_mib=memory_mib)
+        spaces[name].take(pod, missing)
+        if missing != NO_ROOM:
+            found[name] += missing
+    return dict(found)
+
+
+def _space(lender: Lender, held: list[ElasticNode], snapshot: Snapshot) -> _Space:
+    """Count what is free on a lender with what is on its way back, and what elastic nodes keep."""
+    kept = NO_ROOM
+    for node in held:
+        if not _is_leaving(node, snapshot):
+            kept = kept + node.promise.shape.pod
+    free = lender.allocatable - lender.online - lender.elsewhere - kept
+    return _Space(free=free.at_least_zero(), elastic=kept)
+
+
+def _is_leaving(node: ElasticNode, snapshot: Snapshot) -> bool:
+    """Say whether a node's room is back as soon as it could be freed anyhow."""
+    soon = snapshot.at + snapshot.policy.tail
+    deadline = node.promise.deadline
+    is_called = node.state in {State.DRAINING, State.FORCED, State.EMPTY} and deadline is not None and deadline <= soon
+    return node.state is State.DELETING or is_called

@@ -1,0 +1,110 @@
+"""Online pods that wait: the cheapest way to enough room, at once, and no more than is still missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge.core.actions import DeletePod, Purpose, ResizeNode
+from bridge.core.check import check
+from bridge.core.decide import decide
+from bridge.core.lifecycle import State
+from bridge.core.nodes import elastic_nodes
+from bridge.core.plan import plan
+from bridge.core.reasons import LenderRefusal, Reason
+from bridge.core.resources import Room
+from bridge.core.snapshot import Basis, Snapshot
+from bridge.core.spike import pressing
+from tests.build import AT, Elastic, make_elastic, make_lender, make_policy, make_snapshot, make_task, room, seconds
+
+POD = make_policy().shape.pod
+"""Four cores and nine GiB; a lender of 16 cores and 36 GiB holds four."""
+FOUR = ("p1", "p2", "p3", "p4")
+
+
+def busy(id: str, *ages_s: float, lender: str = "a", state: State = State.SERVING, **promise: Any) -> Elastic:
+    found = make_elastic(id, state, containers=len(ages_s), lender=lender, **promise)
+    return found.change(yarn={"tasks": tuple(make_task(f"app-{id}", age_s=age_s) for age_s in ages_s)})
+
+
+def world(*nodes: Elastic, stuck: tuple[Room, ...], **facts: Any) -> Snapshot:
+    facts = {"policy": make_policy(app_loss_ratio=1.0), **facts}
+    waiting = sum(stuck, start=Room(cpu_millicores=0, memory_mib=0))
+    return make_snapshot(*nodes, kube={"online_stuck": stuck, "online_waiting": waiting}, **facts)
+
+
+def called(snapshot: Snapshot) -> set[str]:
+    return {entry.node_id for entry in decide(snapshot).returns if entry.reason is Reason.ONLINE_PODS_WAIT}
+
+
+def acts(snapshot: Snapshot) -> list[Any]:
+    return [step.act for step in check(plan(snapshot, decide(snapshot)), snapshot).steps if step.act is not None]
+
+
+FULL = tuple(busy(id, 100.0 * number) for number, id in enumerate(FOUR, start=1))
+
+
+@pytest.mark.parametrize(
+    ("stuck", "gone"),
+    [
+        pytest.param((), set(), id="nobody waits"),
+        pytest.param((room(1, 1),), {"p1"}, id="a part of a node is a node"),
+        pytest.param((room(4, 9), room(1, 1)), {"p1", "p2"}, id="two pods, two nodes"),
+        pytest.param((room(2, 2), room(2, 2)), {"p1"}, id="two pods in one node"),
+        pytest.param((room(99, 1),), set(), id="no lender could hold it"),
+    ],
+)
+def test_no_more_than_is_missing_goes_least_work_first(stuck: tuple[Room, ...], gone: set[str]) -> None:
+    assert called(world(*FULL, stuck=stuck)) == gone
+
+
+def test_free_room_comes_first() -> None:
+    assert called(world(*FULL[:3], stuck=(room(4, 9),))) == set()
+    assert called(world(*FULL[:3], stuck=(room(5, 9),))) == {"p1"}
+
+
+def test_what_is_on_its_way_counts() -> None:
+    leaving = busy("p1", 100.0, state=State.FORCED, deadline=AT + seconds(20), reason=Reason.ONLINE_PODS_WAIT)
+    assert called(world(leaving, *FULL[1:], stuck=(room(4, 9),))) == {"p1"}
+    ending = make_elastic("p1", State.DELETING)
+    assert called(world(ending, *FULL[1:], stuck=(room(4, 9),))) == set()
+
+
+def test_free_room_in_pieces_holds_no_large_pod() -> None:
+    lenders = (make_lender("a"), make_lender("b"))
+    nodes = tuple(busy(f"{lender}{number}", 50.0, lender=lender) for lender in "ab" for number in range(3))
+    snapshot = world(*nodes, stuck=(room(6, 9),), lenders=lenders)
+    assert sum(missing.cpu_millicores for missing in pressing(snapshot, elastic_nodes(snapshot)).values()) == 2000
+    assert len(called(snapshot)) == 1
+
+
+def test_a_lender_that_refuses_frees_nothing_for_them() -> None:
+    lender = make_lender(refusal=LenderRefusal.NOT_READY)
+    assert called(world(*FULL, stuck=(room(4, 9),), lenders=(lender,))) == set()
+
+
+def test_by_usage_no_online_pod_waits_for_elastic_ones() -> None:
+    snapshot = world(*FULL, stuck=(room(4, 9),), policy=make_policy(basis=Basis.USAGE))
+    assert pressing(snapshot, elastic_nodes(snapshot)) == {}
+
+
+def test_pods_that_have_not_started_are_cancelled_first() -> None:
+    coming = make_elastic("p4", State.STARTING)
+    snapshot = world(*FULL[:3], coming, stuck=(room(4, 9),))
+    assert called(snapshot) == {"p4"}
+    assert [type(act) for act in acts(snapshot)] == [DeletePod]
+
+
+def test_tasks_are_preempted_at_once_and_shortly() -> None:
+    snapshot = world(*FULL, stuck=(room(4, 9),))
+    (act,) = acts(snapshot)
+    assert isinstance(act, ResizeNode)
+    assert (act.purpose, act.overcommit_timeout) == (Purpose.FORCE, snapshot.policy.spike_timeout)
+    (entry,) = decide(snapshot).returns
+    assert entry.deadline - AT == snapshot.policy.spike_tail <= snapshot.policy.tail
+
+
+def test_an_idle_node_is_deleted_at_once() -> None:
+    snapshot = world(*FULL[:3], make_elastic("p4"), stuck=(room(4, 9),))
+    assert [type(act) for act in acts(snapshot)] == [DeletePod]
