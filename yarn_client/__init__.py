@@ -1,10 +1,11 @@
 """A typed client for the REST interface of Hadoop YARN's ResourceManager, 3.3 to 3.5.
 
 It finds the active ResourceManager among several, reads nodes, queues, applications and labels, resizes nodes, maps
-labels, and changes queues: CapacityScheduler's over REST, FairScheduler's in its allocation file. It is usable by
-itself.
+labels, and changes queues: CapacityScheduler's over REST, FairScheduler's in its allocation file. Nodes are told to
+leave by the exclude file and a call to the admin port. It is usable by itself.
 """
 
+from yarn_client.admin_rpc import AdminRpc
 from yarn_client.allocations import (
     AllocationFile,
     FairChange,
@@ -23,16 +24,22 @@ from yarn_client.errors import (
     AllocationsChanged,
     AllocationsUnreachable,
     BadAllocations,
+    BadExcludeFile,
     BadReply,
     CustomResourcesAtRisk,
+    ExcludeFileUnreachable,
     Forbidden,
     NodeNotUpdatable,
     NotFound,
     NotMutable,
     RmRefused,
     RmUnavailable,
+    RpcForbidden,
+    RpcRefused,
+    RpcStandby,
     YarnError,
 )
+from yarn_client.exclude_file import Excluded, exclude, read_excluded, readmit
 from yarn_client.labels import NodeLabel
 from yarn_client.nodes import NodeReport
 from yarn_client.scheduler import PartitionCapacity, PartitionUse, QueueReport, SchedulerKind, SchedulerReport
@@ -51,6 +58,7 @@ from yarn_client.values import (
 
 __all__ = [
     "Absolute",
+    "AdminRpc",
     "AllocationFile",
     "AllocationsChanged",
     "AllocationsUnreachable",
@@ -58,6 +66,7 @@ __all__ = [
     "AppReport",
     "AppState",
     "BadAllocations",
+    "BadExcludeFile",
     "BadReply",
     "CapacityMode",
     "ClusterInfo",
@@ -65,6 +74,8 @@ __all__ = [
     "ContainerReport",
     "CustomResources",
     "CustomResourcesAtRisk",
+    "ExcludeFileUnreachable",
+    "Excluded",
     "FairChange",
     "FairQueue",
     "Forbidden",
@@ -89,6 +100,9 @@ __all__ = [
     "RmRefused",
     "RmUnavailable",
     "RmVersion",
+    "RpcForbidden",
+    "RpcRefused",
+    "RpcStandby",
     "SchedulerKind",
     "SchedulerReport",
     "Timeouts",
@@ -97,10 +111,13 @@ __all__ = [
     "YarnClient",
     "YarnError",
     "YarnResource",
+    "exclude",
     "parse_capacity",
     "parse_resources",
     "percentages",
     "problems",
     "read_allocations",
+    "read_excluded",
+    "readmit",
     "replace_allocations",
 ]

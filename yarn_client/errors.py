@@ -7,6 +7,11 @@
     │   ├── NotFound           404: no such node, or no such path in this version
     │   ├── NotMutable         the scheduler's configuration can't be changed over REST
     │   └── NodeNotUpdatable   the node's state (SHUTDOWN, DECOMMISSIONED, ...) allows no resize
+    ├── RpcRefused             an RM's admin port answered, and said no
+    │   ├── RpcForbidden       the user is no admin of the cluster
+    │   └── RpcStandby         this RM isn't the active one
+    ├── BadExcludeFile         the exclude file can't be understood: it is left as it is
+    ├── ExcludeFileUnreachable the exclude file can't be read or written
     ├── CustomResourcesAtRisk  this package said no: the resize would wipe GPUs and the like
     ├── BadAllocations         FairScheduler's allocation file isn't one; says where
     ├── AllocationsChanged     another hand wrote the allocation file in between
@@ -68,6 +73,32 @@ class NotMutable(RmRefused):
 
 class NodeNotUpdatable(RmRefused):
     """The node is in a state in which it can't be resized; asking again won't help."""
+
+
+class RpcRefused(YarnError):
+    """A ResourceManager answered a call at its admin port with an error of its own."""
+
+    def __init__(self, exception: str, message: str) -> None:
+        self.exception = exception
+        """The short name of the RM's exception."""
+        self.message = message
+        super().__init__(f"{exception or 'error'}: {message or 'no message'}")
+
+
+class RpcForbidden(RpcRefused):
+    """The user may not: `yarn.admin.acl` doesn't name it."""
+
+
+class RpcStandby(RpcRefused):
+    """This ResourceManager isn't the active one."""
+
+
+class BadExcludeFile(YarnError):
+    """The exclude file isn't one that this package can change without losing what others wrote."""
+
+
+class ExcludeFileUnreachable(YarnError):
+    """The exclude file can't be read or written: absent, or no right to it."""
 
 
 class CustomResourcesAtRisk(YarnError):
