@@ -15,6 +15,7 @@ write_hadoop_files() {
   # The kubelet's own hosts file maps a pod's address to its name, and the NodeManager would register under
   # that name, which nobody outside the pod can resolve.
   echo '127.0.0.1 localhost nodemanager' >"$POD_CONF_DIR/hosts"
+  echo '<hosts/>' >"$EXCLUDE_FILE"
 }
 
 # What says which scheduler runs, and with which queues.
@@ -51,6 +52,7 @@ resourcemanager_properties() {
   property yarn.resourcemanager.recovery.enabled true
   property yarn.resourcemanager.store.class org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore
   property yarn.resourcemanager.fs.state-store.uri "file://$STATE/rm/state"
+  property yarn.resourcemanager.nodes.exclude-path "$EXCLUDE_FILE"
   scheduler_properties
   property yarn.scheduler.minimum-allocation-mb 128
   property yarn.scheduler.minimum-allocation-vcores 1

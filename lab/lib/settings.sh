@@ -34,6 +34,7 @@ DFS=$STATE/dfs         # a shared folder that stands for HDFS: pods mount it at 
 HADOOP_HOME=$STATE/hadoop
 HADOOP_CONF_DIR=$HADOOP_HOME/conf
 ALLOCATIONS=$HADOOP_CONF_DIR/fair-scheduler.xml   # FairScheduler's queues; there with either scheduler
+EXCLUDE_FILE=$HADOOP_CONF_DIR/exclude.xml   # whom the ResourceManager sends away
 
 PAUSE_IMAGE=tidebridge-lab/pause:1
 SERVER_IMAGE=tidebridge-lab/server:1
