@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from k8s_pool import ContainerSize, KubeApi, KubePool, PodOrder, PodView, Request, Resizing, connect, load, render
-from k8s_pool.quantity import MIB
 from k8s_pool.replies import call
+from tests.lab.cgroup import held_to
 
 pytestmark = pytest.mark.lab
 
@@ -67,19 +67,6 @@ def until_settled(pool: KubePool, name: str) -> PodView:
             return pod
         sleep(0.1)
     raise AssertionError(f"not settled: {pod}")
-
-
-def held_to(container_id: str) -> tuple[int, int, int]:
-    """Read the container's cgroup (v1): shares, quota in millicores (-1: none), memory limit in MiB."""
-
-    def read(controller: str, name: str) -> int:
-        root = Path("/sys/fs/cgroup") / controller
-        (folder,) = (found for found in root.rglob(f"*{container_id}*") if found.is_dir())
-        return int((folder / name).read_text(encoding="ascii"))
-
-    quota_us, period_us = read("cpu", "cpu.cfs_quota_us"), read("cpu", "cpu.cfs_period_us")
-    millicores = -1 if quota_us < 0 else quota_us * 1000 // period_us
-    return read("cpu", "cpu.shares"), millicores, read("memory", "memory.limit_in_bytes") // MIB
 
 
 def expected(size: ContainerSize) -> tuple[int, int, int]:

@@ -103,7 +103,12 @@ class Controller:
 
     def ask(self, *words: str) -> dict[str, Any]:
         """Run a command for its JSON; return what it says of the one pool."""
-        found: dict[str, Any] = json.loads(self.command(*words, "--json"))["pools"][0]
+        found: dict[str, Any] = self.ask_all(*words)[0]
+        return found
+
+    def ask_all(self, *words: str) -> list[dict[str, Any]]:
+        """Run a command for its JSON; return what it says of every pool."""
+        found: list[dict[str, Any]] = json.loads(self.command(*words, "--json"))["pools"]
         return found
 
     def start(self) -> None:

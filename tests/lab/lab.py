@@ -48,6 +48,11 @@ def elastic_pod_names() -> set[str]:
     return {pod["metadata"]["name"] for pod in pods() if "tidebridge.dev/promise" in pod["metadata"].get("labels", {})}
 
 
+def end_the_night() -> None:
+    """Take the elastic pods away where a story ends before its window does, and its controller has ended."""
+    kubectl("delete", "pods", "-n", "tidebridge", "--all", "--grace-period=1", "--wait=true")
+
+
 def scale_online(replicas: int) -> None:
     """Set how large the online service is: 8 fill both nodes, 2 are a night."""
     kubectl("scale", "deployment/online", "-n", "online", f"--replicas={replicas}")
