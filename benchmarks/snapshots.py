@@ -5,6 +5,7 @@ Half of the YARN nodes are elastic. The same name always gives the same snapshot
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from bridge.core.snapshot import (
     YarnNode,
     YarnNodeState,
 )
+from bridge.core.tasks import NO_HISTORY, EndedTask, Task
 from bridge.core.waiting import WaitingContainers
 from bridge.core.window import WindowSpan
 
@@ -32,6 +34,7 @@ YARN_NODES = 5_000
 LENDERS = 5_000
 PODS = 50_000
 ELASTIC = 2_500
+TASKS_EACH = 10
 
 SHAPE = Shape(yarn=Resources(vcores=4, memory_mib=8192), pod=Room(cpu_millicores=4250, memory_mib=9216))
 MINIMUM = Resources(vcores=1, memory_mib=1024)
@@ -101,6 +104,40 @@ def make_forced() -> Snapshot:
     return _world(
         ELASTIC, state_of=lambda _: State.DRAINING, containers_of=lambda n: 1 + n % 3, at=at, deadline=_BACK_BY
     )
+
+
+def make_giving_back() -> Snapshot:
+    """Make a minute before a window's end: 5,000 elastic nodes with ten tasks each go back, of 500 applications."""
+    world = _world(
+        YARN_NODES, state_of=lambda _: State.SERVING, containers_of=lambda _: TASKS_EACH, at=_BACK_BY - _LEAD / 3
+    )
+    assert not isinstance(world.yarn, Gap)
+    nodes = tuple(replace(node, tasks=_tasks(number, world.at)) for number, node in enumerate(world.yarn.nodes))
+    lengths = (
+        EndedTask(node_id="", app=task.app, queue=task.queue, kind=task.kind, lasted=_length(task))
+        for task in itertools.chain.from_iterable(node.tasks for node in nodes)
+    )
+    apps = frozenset(f"application_1_{number:04}" for number in range(500))
+    history = NO_HISTORY.learned(world.at, lengths, apps)
+    return replace(world, yarn=replace(world.yarn, nodes=nodes, apps=apps), tasks=history)
+
+
+def _tasks(number: int, at: datetime) -> tuple[Task, ...]:
+    return tuple(
+        Task(
+            app=f"application_1_{(number * 7 + index) % 500:04}",
+            queue=f"root.q{(number * 7 + index) % 50}",
+            kind=20 - index % 2,
+            vcores=1,
+            began=at - timedelta(seconds=(number * 31 + index * 97) % 1800),
+        )
+        for index in range(TASKS_EACH)
+    )
+
+
+def _length(task: Task) -> timedelta:
+    """Say how long such a task took: between a minute and an hour, by its application."""
+    return timedelta(seconds=60 + int(task.app[-4:]) * 7 + task.kind)
 
 
 WORLDS: Mapping[str, Callable[[], Snapshot]] = {

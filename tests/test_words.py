@@ -5,7 +5,7 @@ from enum import StrEnum
 import pytest
 
 from bridge.cli import words
-from bridge.core.reasons import CheckFailure, Gap, LenderRefusal, Limit, Reason
+from bridge.core.reasons import CheckFailure, Gap, LenderRefusal, Limit, Reason, Verdict
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ from bridge.core.reasons import CheckFailure, Gap, LenderRefusal, Limit, Reason
         (Limit, words.LIMITS),
         (Gap, words.GAPS),
         (LenderRefusal, words.REFUSALS),
+        (Verdict, words.VERDICTS),
         (CheckFailure, words.FAILURES),
     ],
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,21 +40,23 @@ class LifeTable:
 
         The wider group counts for as much as ``WIDER`` tasks: the more is known of the narrow one, the less.
         """
-        there = [0.0] * LENGTHS
-        for step in ages:
-            there[step] += 1
-        ends = [*ended, *[0.0] * (LENGTHS - len(ended))]
-        reached = list(itertools.accumulate(reversed([a + b for a, b in zip(ends, there, strict=True)])))[::-1]
-        longer, part, before = [], 1.0, 1.0
-        for step in range(LENGTHS):
+        there = Counter(ages)
+        last = max(len(ended) - 1, max(there, default=-1))
+        at_risk = list(ended) + [0.0] * (last + 1 - len(ended))
+        ends, later = tuple(at_risk), 0.0
+        for step in range(last, -1, -1):
             # Of those that got into this step, the ones that still run in it say nothing of its end.
-            at_risk, end = reached[step] - there[step], ends[step]
+            at_risk[step] += later
+            later = at_risk[step] + there[step]
+        longer, part, before = [], 1.0, 1.0
+        for step in range(last + 1):
+            risk, end = at_risk[step], ends[step]
             if wider is not None:
                 usual = 1.0 - wider.longer[step] / before if before > _NONE else 0.0
-                at_risk, end, before = at_risk + WIDER, end + WIDER * usual, wider.longer[step]
-            part *= 1.0 - (end / at_risk if at_risk > 0 else 0.0)
+                risk, end, before = risk + WIDER, end + WIDER * usual, wider.longer[step]
+            part *= 1.0 - (end / risk if risk > 0 else 0.0)
             longer.append(part)
-        return cls(longer=tuple(longer))
+        return cls(longer=(*longer, *_beyond(part, before, wider, last + 1)))
 
     def runs_longer(self, seconds: float) -> float:
         """Say which part of all tasks runs longer than this."""
@@ -83,9 +85,12 @@ class LifeTable:
         pairs = zip(itertools.pairwise(points), itertools.pairwise(parts), strict=True)
         return sum((to - since) * (part + next_part) / 2 for (since, to), (part, next_part) in pairs)
 
-    def typical_s(self, part: float) -> float | None:
-        """Say within how many seconds so large a part of all tasks ends; None where that isn't known."""
-        return next((end for end, left in zip(_ENDS, self.longer, strict=True) if left <= 1 - part), None)
+
+def _beyond(part: float, before: float, wider: LifeTable | None, first: int) -> Iterable[float]:
+    """Go on as the wider group does where nobody of the narrow one has got."""
+    if wider is None or before <= _NONE:
+        return itertools.repeat(part, LENGTHS - first)
+    return (part * other / before for other in wider.longer[first:])
 
 
 UNKNOWN = LifeTable(longer=(1.0,) * LENGTHS)
@@ -100,6 +105,7 @@ class Outlook:
         self._history = history
         self._running = running
         self._tables: dict[AppKind | str | None, LifeTable] = {}
+        self._by_task: dict[tuple[str, str, int], LifeTable] = {}
         self._met: dict[tuple[str | None, timedelta], float] = {}
 
     @classmethod
@@ -113,7 +119,11 @@ class Outlook:
         left_s = (until - self.at).total_seconds()
         if left_s <= 0:
             return 1.0
-        return self.table(task.queue, (task.app, task.kind)).still_runs(task.age(self.at).total_seconds(), left_s)
+        key = task.queue, task.app, task.kind
+        table = self._by_task.get(key)
+        if table is None:
+            table = self._by_task[key] = self.table(task.queue, (task.app, task.kind))
+        return table.still_runs(max(0.0, (self.at - task.began).total_seconds()), left_s)
 
     def met_still_runs(self, queue: str | None, left: timedelta) -> float:
         """Say how likely a task of a queue that one meets at a chance time runs on for so long."""
@@ -121,7 +131,7 @@ class Outlook:
             self._met[queue, left] = self.table(queue).met_still_runs(max(0.0, left.total_seconds()))
         return self._met[queue, left]
 
-    @property
+    @cached_property
     def is_known(self) -> bool:
         """Say whether enough has ended to say anything of tasks."""
         return sum(self._history.everywhere) >= ENOUGH
@@ -154,9 +164,11 @@ class Outlook:
     @cached_property
     def _ages(self) -> Mapping[AppKind | str | None, list[int]]:
         """The steps of length that running tasks are in, by group."""
-        found: defaultdict[AppKind | str | None, list[int]] = defaultdict(list)
+        groups: defaultdict[tuple[str, str, int], list[int]] = defaultdict(list)
         for task in self._running:
-            step = step_of(task.age(self.at))
-            for key in ((task.app, task.kind), task.app, task.queue, None):
-                found[key].append(step)
+            groups[task.queue, task.app, task.kind].append(step_of(self.at - task.began))
+        found: defaultdict[AppKind | str | None, list[int]] = defaultdict(list)
+        for (queue, app, kind), steps in groups.items():
+            for key in ((app, kind), app, queue, None):
+                found[key] += steps
         return found

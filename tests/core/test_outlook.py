@@ -48,7 +48,7 @@ def test_a_task_that_has_outlived_all_others_runs_on() -> None:
 
 def test_where_nothing_is_known_everything_runs_on() -> None:
     table = outlook(NO_HISTORY).table()
-    assert (table.still_runs(5, 10**6), table.met_still_runs(10**6), table.typical_s(0.5)) == (1.0, 1.0, None)
+    assert (table.still_runs(5, 10**6), table.met_still_runs(10**6)) == (1.0, 1.0)
 
 
 def test_long_tasks_that_still_run_are_not_taken_for_short_ones() -> None:

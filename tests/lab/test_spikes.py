@@ -115,7 +115,7 @@ def _runs(name: str) -> bool:
 
 
 def _pod(name: str, *, may_preempt: bool) -> dict[str, Any]:
-    """Make an online pod of 500 millicores, which no node has free."""
+    """Make an online pod of 900 millicores, which no node has free."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -129,7 +129,7 @@ def _pod(name: str, *, may_preempt: bool) -> dict[str, Any]:
                     "name": "online",
                     "image": "tidebridge-lab/pause:1",
                     "imagePullPolicy": "Never",
-                    "resources": {"requests": {"cpu": "500m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}},
+                    "resources": {"requests": {"cpu": "900m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}},
                 }
             ],
         },
