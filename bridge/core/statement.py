@@ -134,7 +134,8 @@ def _fate(node: ElasticNode, deadline: datetime, told_at: datetime, closes_at: d
         by_app[task.app] += part
     unread, vcores = _unread(running)
     if unread:
-        part = outlook.met_still_runs(None, left)
+        # What hasn't been read has mostly just begun.
+        part = outlook.table().runs_longer(left.total_seconds()) if is_closed else outlook.met_still_runs(None, left)
         busy, by_app[running.node_id] = busy + vcores * part, unread * part
     return Fate(deadline=deadline, busy_vcores=busy, tasks_by_app=by_app, lost_vcore_s=lost)
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.lab.controller import Controller, configuration, next_night
-from tests.lab.lab import elastic_nodes, end_the_night, kubectl, online_running, rm, scale_online, within
+from tests.lab.lab import elastic_nodes, end_the_night, kubectl, online_running, pods, rm, scale_online, within
 from tests.lab.sleeps import Sleeping, Sleeps, sleeps
 from tests.lab.story import Story, wait_until
 
@@ -25,8 +25,9 @@ pytestmark = pytest.mark.lab
 
 OURS, THEIRS = 10, 5
 GOAL_S = 30.0
-NODES = 4
-"""Elastic nodes of four vcores, half a core: two on each Kubernetes node, beside an online pod."""
+EACH = 2
+"""Elastic nodes of four vcores, half a core, on each Kubernetes node; while one is filled again, the next round
+is on the other one."""
 
 
 PRIORITIES = """
@@ -53,14 +54,13 @@ def test_online_pods_that_wait_run_within_half_a_minute(tmp_path: Path, empty_st
     settings = configuration(night, 4).replace("vcores_per_core: 4.0", "vcores_per_core: 8.0")
     settings = settings.replace("cool_down_s: 30", "cool_down_s: 0").replace("tick_s: 2.0", "tick_s: 5.0")
     controller = Controller(tmp_path, night, settings=settings)
-    scale_online(2)
-    within(30, lambda: online_running() == 2, "the online service shrinks for the night")
+    scale_online(0)
+    within(30, lambda: online_running() == 0, "the online service is gone for the night")
     with sleeps(tmp_path, containers=300, seconds=240) as work:
         try:
             kubectl("apply", "-f", "-", input=PRIORITIES)
             wait_until(night.opens)
             controller.start()
-            _full(work)
             ours = [_round(work, number, may_preempt=False) for number in range(OURS)]
             _tell(story, "by the controller", ours)
             theirs = [_round(work, number, may_preempt=True) for number in range(OURS, OURS + THEIRS)]
@@ -84,23 +84,25 @@ def _tell(story: Story, who: str, rounds: list[Round]) -> None:
     )
 
 
-def _full(work: Sleeps) -> tuple[Sleeping, ...]:
-    """Wait until every elastic node is there and full, and return what runs."""
+def _full(work: Sleeps, node: str) -> tuple[Sleeping, ...]:
+    """Wait until the elastic nodes on a Kubernetes node are there and full, and return what runs on them."""
 
     def running() -> tuple[Sleeping, ...]:
-        nodes = elastic_nodes()
-        is_full = len(nodes) == NODES and all(node["availableVirtualCores"] <= 0 for node in nodes.values())
-        return work.sleeping() if is_full else ()
+        here = {pod["status"].get("podIP") for pod in pods() if pod["spec"].get("nodeName") == node}
+        found = {host: one for host, one in elastic_nodes().items() if host in here}
+        is_full = len(found) == EACH and all(one["availableVirtualCores"] <= 0 for one in found.values())
+        return tuple(one for one in work.sleeping() if one.host in here) if is_full else ()
 
-    return within(90, running, f"{NODES} elastic nodes are full of work")
+    return within(90, running, f"{EACH} elastic nodes on {node} are full of work")
 
 
 def _round(work: Sleeps, number: int, *, may_preempt: bool) -> Round:
     """Ask for a pod that has no room, wait until it runs, and give its room back."""
-    before = {one.id: one for one in _full(work)}
+    node = f"node-{1 + number % 2}"
+    before = {one.id: one for one in _full(work, node)}
     seen_s = time.monotonic()
     name = f"spike-{number}"
-    kubectl("apply", "-f", "-", input=json.dumps(_pod(name, may_preempt=may_preempt)))
+    kubectl("apply", "-f", "-", input=json.dumps(_pod(name, node, may_preempt=may_preempt)))
     within(60, lambda: _runs(name), "the online pod runs", every_s=0.2)
     took_s = time.monotonic() - seen_s
     after = {one.id for one in work.sleeping()}
@@ -114,14 +116,15 @@ def _runs(name: str) -> bool:
     return bool(pod["status"].get("phase") == "Running")
 
 
-def _pod(name: str, *, may_preempt: bool) -> dict[str, Any]:
-    """Make an online pod of 900 millicores, which no node has free."""
+def _pod(name: str, node: str, *, may_preempt: bool) -> dict[str, Any]:
+    """Make an online pod of 900 millicores, which its node hasn't free."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": "online", "labels": {"app": "spike"}},
         "spec": {
             "automountServiceAccountToken": False,
+            "nodeSelector": {"kubernetes.io/hostname": node},
             "priorityClassName": "pushing" if may_preempt else "patient",
             "terminationGracePeriodSeconds": 1,
             "containers": [
