@@ -13,7 +13,7 @@ from tests.sim.weather import FAULTS, Weather
 
 TICKS_A_SEED = 1500
 TICKS = int(os.environ.get("TIDEBRIDGE_WEATHER_TICKS", 4 * TICKS_A_SEED))
-FIRST = int(os.environ.get("TIDEBRIDGE_WEATHER_SEED", "1"))
+FIRST = int(os.environ.get("TIDEBRIDGE_WEATHER_SEED", "100"))
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + max(1, TICKS // TICKS_A_SEED)))

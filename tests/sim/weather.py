@@ -152,7 +152,7 @@ class Told:
 
     at: datetime
     is_sighted: bool
-    """It read Kubernetes and the journal as they are, and its clock was right."""
+    """It read Kubernetes or the journal as they are, and its clock was right: so it knew of the deadline."""
     bad: frozenset[datetime]
 
 
@@ -284,12 +284,8 @@ class Weather:
     def _note(self, ticked: Ticked) -> None:
         """Remember what was known and said, and look at what was made."""
         snapshot = ticked.planned.snapshot
-        is_sighted = not (
-            isinstance(snapshot.kube, Gap)
-            or isinstance(snapshot.promises, Gap)
-            or self._trouble.is_stale
-            or self.clock.off
-        )
+        is_blind = isinstance(snapshot.kube, Gap) and isinstance(snapshot.promises, Gap)
+        is_sighted = not (is_blind or self._trouble.is_stale or self.clock.off)
         bad = frozenset(one.deadline for one in ticked.planned.decision.statements if one.verdict.is_bad)
         self._told = Told(at=self.world.now, is_sighted=is_sighted, bad=bad)
         for deadline in bad:
