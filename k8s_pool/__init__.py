@@ -27,7 +27,7 @@ from k8s_pool.eviction import EvictionBlocked, evict
 from k8s_pool.fleet import FleetState, FleetView, Freshness, NamespaceLoad, NodeLoad
 from k8s_pool.identity import Identity, pod_name
 from k8s_pool.leases import KubeLeases, LeaseOrder, LeaseView
-from k8s_pool.lenders import LenderRefusal, LenderRoom, Toleration, lenders, waiting_for
+from k8s_pool.lenders import LenderRefusal, LenderRoom, Toleration, holders, lenders, waiting_for
 from k8s_pool.metrics import Usage, node_usage, pod_usage
 from k8s_pool.parse import parse_node, parse_pod
 from k8s_pool.pod_requests import pod_requests
@@ -102,6 +102,7 @@ __all__ = [
     "Usage",
     "connect",
     "evict",
+    "holders",
     "lenders",
     "load",
     "node_usage",

@@ -141,22 +141,35 @@ def waiting_for(rooms: Sequence[LenderRoom], pending: Iterable[PodView]) -> Kube
 
     Size, node selector and an affinity to one node count; a pod that no lender could ever take isn't waiting for one.
     """
-    answers: dict[tuple[object, ...], bool] = {}
+    known: dict[tuple[object, ...], frozenset[str]] = {}
     total = ZERO
     for pod in pending:
-        asked = pod.requests
-        key = (
-            tuple(sorted(pod.node_selector.items())),
-            pod.only_node,
-            asked.cpu_millicores,
-            asked.memory_mib,
-            tuple(sorted(asked.extended.items())),
-        )
-        if key not in answers:
-            answers[key] = any(_could_hold(room.node, pod) for room in rooms)
-        if answers[key]:
-            total = total + asked
+        if _holders(rooms, pod, known):
+            total = total + pod.requests
     return total
+
+
+def holders(rooms: Sequence[LenderRoom], pending: Sequence[PodView]) -> tuple[frozenset[str], ...]:
+    """Name, for each pod that waits, the lenders that could hold it if they were empty."""
+    known: dict[tuple[object, ...], frozenset[str]] = {}
+    return tuple(_holders(rooms, pod, known) for pod in pending)
+
+
+def _holders(
+    rooms: Sequence[LenderRoom], pod: PodView, known: dict[tuple[object, ...], frozenset[str]]
+) -> frozenset[str]:
+    """Look for them once for all pods that ask for the same."""
+    asked = pod.requests
+    key = (
+        tuple(sorted(pod.node_selector.items())),
+        pod.only_node,
+        asked.cpu_millicores,
+        asked.memory_mib,
+        tuple(sorted(asked.extended.items())),
+    )
+    if key not in known:
+        known[key] = frozenset(room.node.name for room in rooms if _could_hold(room.node, pod))
+    return known[key]
 
 
 def _could_hold(node: NodeView, pod: PodView) -> bool:

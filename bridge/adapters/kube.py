@@ -12,7 +12,7 @@ from bridge.adapters.kube_errors import translated
 from bridge.core.actions import CreatePod, DeletePod, ResizePod
 from bridge.core.reasons import LenderRefusal
 from bridge.core.resources import NOTHING, Room
-from bridge.core.snapshot import CannotResize, ElasticPod, KubeFacts, Lender, PodPhase, Promise, Resizing
+from bridge.core.snapshot import CannotResize, ElasticPod, KubeFacts, Lender, PodPhase, Promise, Resizing, StuckPod
 from bridge.ports import Clock, Rejected, Stale
 from k8s_pool import (
     ZERO,
@@ -26,6 +26,7 @@ from k8s_pool import (
     PodOrder,
     PodTemplate,
     PodView,
+    holders,
     lenders,
     pod_name,
     pod_requests,
@@ -220,11 +221,12 @@ def refuse_stale(view: FleetView) -> None:
         )
 
 
-def _stuck(rooms: Sequence[LenderRoom], pending: Iterable[PodView]) -> tuple[Room, ...]:
-    """List what the pods request that the scheduler has given up on for now, and that a lender could hold."""
-    stuck = (pod for pod in pending if pod.unschedulable_reason is not None)
-    found = [room_of(pod.requests) for pod in stuck if waiting_for(rooms, (pod,)) != ZERO]
-    return tuple(sorted(found, key=lambda room: (room.cpu_millicores, room.memory_mib), reverse=True)[:MOST_STUCK])
+def _stuck(rooms: Sequence[LenderRoom], pending: Iterable[PodView]) -> tuple[StuckPod, ...]:
+    """List the pods that the scheduler has given up on for now, and that a lender could hold, largest first."""
+    stuck = [pod for pod in pending if pod.unschedulable_reason is not None]
+    stuck.sort(key=lambda pod: (pod.requests.cpu_millicores, pod.requests.memory_mib, pod.key), reverse=True)
+    found = zip(stuck, holders(rooms, stuck[:MOST_STUCK]), strict=False)
+    return tuple(StuckPod(requests=room_of(pod.requests), lenders=names) for pod, names in found if names)
 
 
 def _taken(pod: PodView) -> KubeAmount:

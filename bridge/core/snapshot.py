@@ -199,6 +199,15 @@ class ElasticPod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StuckPod:
+    """A pod that isn't elastic, and for which the scheduler has found no room."""
+
+    requests: Room
+    lenders: frozenset[str]
+    """Those that could hold it if they were empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KubeFacts:
     """Kubernetes as this tick saw it."""
 
@@ -206,8 +215,8 @@ class KubeFacts:
     pods: tuple[ElasticPod, ...]
     online_waiting: Room = NO_ROOM
     """Requests of pods that aren't elastic and wait for a node."""
-    online_stuck: tuple[Room, ...] = ()
-    """Of these pods, what each requests for which the scheduler has found no room, largest first."""
+    online_stuck: tuple[StuckPod, ...] = ()
+    """Those of these pods for which the scheduler has found no room, largest first."""
     impostors: tuple[str, ...] = ()
     """Names of pods that carry this pool's labels but that nobody here made."""
     other_addresses: frozenset[str] = frozenset()

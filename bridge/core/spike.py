@@ -51,13 +51,13 @@ def pressing(snapshot: Snapshot, nodes: Iterable[ElasticNode]) -> Mapping[str, R
     }
     found: defaultdict[str, Room] = defaultdict(lambda: NO_ROOM)
     for pod in kube.online_stuck:
-        needs = {name: space.missing_for(pod) for name, space in spaces.items()}
+        needs = {name: space.missing_for(pod.requests) for name, space in spaces.items() if name in pod.lenders}
         choices = [(need.cpu_millicores, need.memory_mib, name) for name, need in needs.items() if need is not None]
         if not choices:
             continue
         cpu_millicores, memory_mib, name = min(choices)
         missing = Room(cpu_millicores=cpu_millicores, memory_mib=memory_mib)
-        spaces[name].take(pod, missing)
+        spaces[name].take(pod.requests, missing)
         if missing != NO_ROOM:
             found[name] += missing
     return dict(found)

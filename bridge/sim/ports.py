@@ -17,6 +17,7 @@ from bridge.core.snapshot import (
     KubeFacts,
     Lender,
     Promise,
+    StuckPod,
     YarnFacts,
     YarnNode,
     YarnNodeState,
@@ -203,21 +204,16 @@ class SimKube:
             claimed = [pod for pod in kube.elastic.values() if pod.order.labels.get(POOL) == self._pool]
             claimed.sort(key=lambda pod: pod.order.name)
             lending = [node for node in kube.nodes.values() if wanted <= node.labels.items()]
-            waiting = [
-                pod
-                for pod in kube.pending
-                if not pod.is_elastic and any(pod.order.requests.fits_in(node.allocatable) for node in lending)
-            ]
-            stuck = [pod.order.requests for pod in waiting if pod.waiting == "Unschedulable"]
+            waiting = [(pod, names) for pod in kube.pending if not pod.is_elastic and (names := _holders(pod, lending))]
+            stuck = [(pod, names) for pod, names in waiting if pod.waiting == "Unschedulable"]
+            stuck.sort(key=lambda one: (one[0].order.requests.cpu_millicores, one[0].order.name), reverse=True)
             self._lenders = {node.name: self._lender(node) for node in lending}
             self._pods = {pod.uid: self._pod(pod) for pod in claimed if self._is_ours(pod)}
             return KubeFacts(
                 lenders=tuple(lender for _, lender in self._lenders.values()),
                 pods=tuple(pod for _, pod in self._pods.values()),
-                online_waiting=sum((pod.order.requests for pod in waiting), NO_ROOM),
-                online_stuck=tuple(
-                    sorted(stuck, key=lambda room: (room.cpu_millicores, room.memory_mib), reverse=True)
-                ),
+                online_waiting=sum((pod.order.requests for pod, _ in waiting), NO_ROOM),
+                online_stuck=tuple(StuckPod(requests=pod.order.requests, lenders=names) for pod, names in stuck),
                 impostors=tuple(pod.order.name for pod in claimed if not self._is_ours(pod)),
                 cannot_resize=kube.cannot_resize,
             )
@@ -318,6 +314,17 @@ class SimKube:
             allocated=None if pod.started is None else pod.in_force.takes,
             resizing=pod.resizing,
         )
+
+
+def _holders(pod: Pod, lending: list[KubeNode]) -> frozenset[str]:
+    """Name the lenders that could hold a pod if they were empty."""
+    order = pod.order
+    fitting = (node for node in lending if order.requests.fits_in(node.allocatable))
+    return frozenset(
+        node.name
+        for node in fitting
+        if order.pinned_to in (None, node.name) and order.selector.items() <= node.labels.items()
+    )
 
 
 def _trouble(pod: Pod) -> str | None:

@@ -14,7 +14,7 @@ from bridge.core.nodes import elastic_nodes
 from bridge.core.plan import plan
 from bridge.core.reasons import LenderRefusal, Reason
 from bridge.core.resources import Room
-from bridge.core.snapshot import Basis, Snapshot
+from bridge.core.snapshot import Basis, Snapshot, StuckPod
 from bridge.core.spike import pressing
 from tests.build import AT, Elastic, make_elastic, make_lender, make_policy, make_snapshot, make_task, room, seconds
 
@@ -28,10 +28,11 @@ def busy(id: str, *ages_s: float, lender: str = "a", state: State = State.SERVIN
     return found.change(yarn={"tasks": tuple(make_task(f"app-{id}", age_s=age_s) for age_s in ages_s)})
 
 
-def world(*nodes: Elastic, stuck: tuple[Room, ...], **facts: Any) -> Snapshot:
+def world(*nodes: Elastic, stuck: tuple[Room, ...], may_be_on: str = "ab", **facts: Any) -> Snapshot:
     facts = {"policy": make_policy(app_loss_ratio=1.0), **facts}
     waiting = sum(stuck, start=Room(cpu_millicores=0, memory_mib=0))
-    return make_snapshot(*nodes, kube={"online_stuck": stuck, "online_waiting": waiting}, **facts)
+    pods = tuple(StuckPod(requests=one, lenders=frozenset(may_be_on)) for one in stuck)
+    return make_snapshot(*nodes, kube={"online_stuck": pods, "online_waiting": waiting}, **facts)
 
 
 def called(snapshot: Snapshot) -> set[str]:
@@ -77,6 +78,15 @@ def test_free_room_in_pieces_holds_no_large_pod() -> None:
     snapshot = world(*nodes, stuck=(room(6, 9),), lenders=lenders)
     assert sum(missing.cpu_millicores for missing in pressing(snapshot, elastic_nodes(snapshot)).values()) == 2000
     assert len(called(snapshot)) == 1
+
+
+def test_room_is_freed_where_a_pod_may_be() -> None:
+    lenders = (make_lender("a"), make_lender("b"))
+    on_b = busy("p9", 900.0, lender="b")
+    rest = tuple(busy(f"q{number}", 950.0, lender="b") for number in range(3))
+    assert called(world(*FULL, on_b, *rest, stuck=(room(4, 9),), lenders=lenders)) == {"p1"}
+    assert called(world(*FULL, on_b, *rest, stuck=(room(4, 9),), lenders=lenders, may_be_on="b")) == {"p9"}
+    assert called(world(*FULL, *rest, stuck=(room(4, 9),), lenders=lenders, may_be_on="b")) == set()
 
 
 def test_a_lender_that_refuses_frees_nothing_for_them() -> None:
