@@ -26,7 +26,7 @@ def test_nodes_get_smaller_and_grow_again_under_running_work(tmp_path: Path, emp
     controller = Controller(tmp_path, night, settings=_settings(night))
     scale_online(2)
     within(30, lambda: online_running() == 2, "the online service shrinks for the night")
-    with sleeps(tmp_path, containers=4, seconds=150) as work, sleeps(tmp_path, containers=10, seconds=25) as short:
+    with sleeps(tmp_path, containers=4, seconds=120) as work, sleeps(tmp_path, containers=10, seconds=25) as short:
         try:
             wait_until(night.opens)
             controller.start()
