@@ -113,7 +113,7 @@ def _times(planned: Planned) -> Iterator[datetime]:
     """Yield the times at which a tick may decide otherwise on the same facts."""
     snapshot, decision = planned.snapshot, planned.decision
     policy, memory, forecast = snapshot.policy, decision.memory, snapshot.forecast
-    leads = {policy.notice, *(span.lead for span in snapshot.windows)}
+    leads = {policy.notice, policy.max_lead, *(span.lead for span in snapshot.windows)}
     edges = {edge for span in snapshot.windows for edge in (span.start, span.back_by)}
     yield snapshot.at + STEP
     if forecast is not None and not isinstance(forecast, Gap):

@@ -80,6 +80,7 @@ def changed(stage: Stageset, basis: Basis, cool_down: timedelta) -> PoolPolicy:
     window=st.sampled_from(sorted(WINDOWS)),
     basis=st.sampled_from(Basis),
     cool_down=st.sampled_from((timedelta(minutes=2), timedelta(minutes=7))),
+    max_lead=st.sampled_from((timedelta(0), timedelta(hours=1))),
     is_clairvoyant=st.booleans(),
 )
 def test_leaving_quiet_ticks_out_changes_nothing(
@@ -88,10 +89,11 @@ def test_leaving_quiet_ticks_out_changes_nothing(
     window: str,
     basis: Basis,
     cool_down: timedelta,
+    max_lead: timedelta,
     is_clairvoyant: bool,
 ) -> None:
     stage = make_world(load, jobs)
-    policy, windows = changed(stage, basis, cool_down), WINDOWS[window]
+    policy, windows = replace(changed(stage, basis, cool_down), max_lead=max_lead), WINDOWS[window]
     every = play(stage, policy, windows, is_clairvoyant=is_clairvoyant, rests_until=never)
     some = play(stage, policy, windows, is_clairvoyant=is_clairvoyant)
     assert what_came_of(some) == what_came_of(every)
@@ -101,7 +103,7 @@ def test_leaving_quiet_ticks_out_changes_nothing(
 @pytest.mark.parametrize("window", sorted(WINDOWS))
 def test_a_long_job_on_steady_load_needs_few_ticks(window: str) -> None:
     stage = make_world((0.35,) * 18, (make_job(1, submit_s=1500, tasks=10, task_s=2000),))
-    found = play(stage, default_policy(stage), WINDOWS[window])
+    found = play(stage, replace(default_policy(stage), max_lead=timedelta(0)), WINDOWS[window])
     assert found.ticks == 90
     assert found.ticks_run < 45
     assert found.world.totals().useful_lent_core_s > 0

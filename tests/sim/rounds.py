@@ -71,18 +71,19 @@ def rounds(count: int, *, seed: int, lenders: int = 6) -> Iterator[Round]:
             world.submit(job, start + timedelta(seconds=chance.randrange(0, int(OPEN.total_seconds()) - 120)))
         statements = _play(pool, world, back_by - pool.policy.tail - AHEAD)
         _play(pool, world, back_by - pool.policy.tail)
-        said = statements[0]
-        free = said.vcores - _busy(world)
+        said = statements[0] if statements else None
+        busy = _busy(world)
         before = world.totals().preempted_containers
         _play(pool, world, back_by)
         is_met = not any(not pod.phase.is_over for pod in world.kube.elastic.values())
         preempted = world.totals().preempted_containers - before
         _play(pool, world, back_by + CLOSED)
-        if number >= 2:
+        # All nodes may have gone back already, because nothing ran on them any more.
+        if number >= 2 and said is not None:
             yield Round(
                 vcores=said.vcores,
                 stated_free_vcores=said.free_vcores,
-                free_vcores=free,
+                free_vcores=said.vcores - busy,
                 stated_preempted=said.preempted_tasks,
                 preempted=preempted,
                 is_met=is_met,
