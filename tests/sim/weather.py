@@ -36,7 +36,8 @@ from bridge.sim import (
     SimWorld,
     SimYarn,
 )
-from bridge.sim.pods import PROMISE, Pod
+from bridge.sim.pods import DEADLINE, PROMISE, Pod
+from bridge.sim.times import write_time
 from tests.sim.build import LABEL, make_job
 
 TICK = timedelta(seconds=15)
@@ -152,7 +153,9 @@ class Told:
 
     at: datetime
     is_sighted: bool
-    """It read Kubernetes or the journal as they are, and its clock was right: so it knew of the deadline."""
+    """It read Kubernetes or the journal as they are, and its clock was right: so it knew of a deadline on a pod."""
+    has_journal: bool
+    """It read the journal: so it knew of a deadline that has come forward since the pod was made, too."""
     bad: frozenset[datetime]
 
 
@@ -287,7 +290,8 @@ class Weather:
         is_blind = isinstance(snapshot.kube, Gap) and isinstance(snapshot.promises, Gap)
         is_sighted = not (is_blind or self._trouble.is_stale or self.clock.off)
         bad = frozenset(one.deadline for one in ticked.planned.decision.statements if one.verdict.is_bad)
-        self._told = Told(at=self.world.now, is_sighted=is_sighted, bad=bad)
+        has_journal = not isinstance(snapshot.promises, Gap)
+        self._told = Told(at=self.world.now, is_sighted=is_sighted, has_journal=has_journal, bad=bad)
         for deadline in bad:
             self._announced.setdefault(deadline, self.world.now)
         for outcome in ticked.outcomes:
@@ -389,7 +393,9 @@ class Weather:
             self._say(f"{promise.id} missed {promise.deadline:%H:%M:%S}, state {promise.state}")
             self.hold(promise.deadline - self._rough_at < SETTLED, f"{promise.id} missed its deadline in fine weather")
             told = self._told
+            is_on_pod = there[promise.id].order.annotations[DEADLINE] == write_time(promise.deadline)
             could_know = told is not None and told.is_sighted and told.at >= promise.deadline - TICK
+            could_know = could_know and (is_on_pod or (told is not None and told.has_journal))
             self.hold(was_announced or not could_know, f"{promise.id} missed its deadline, and nobody said so")
 
     def _check_settled(self) -> None:
