@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 
@@ -82,6 +83,10 @@ class Transport(Protocol):
         ...
 
 
+KEPT_CONNECTIONS = 64
+"""As many as pools and tenants may have open to one ResourceManager at once; further ones are closed after use."""
+
+
 class RequestsTransport:
     """Connection pool, gzip and simple authentication: user.name in the query, the cookie kept.
 
@@ -90,7 +95,7 @@ class RequestsTransport:
 
     def __init__(self, user: str | None = None, session: requests.Session | None = None) -> None:
         self._login = () if user is None else (("user.name", user),)
-        self._session = session or requests.Session()
+        self._session = session or _session()
 
     def send(self, address: str, request: Request, timeouts: Timeouts) -> Reply | NoReply:
         """Send once; every failure of `requests` becomes a NoReply."""
@@ -129,3 +134,10 @@ def _reason(error: requests.RequestException) -> str:
             return "no connection"
         case _:
             return f"connection lost ({type(error).__name__})"
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=KEPT_CONNECTIONS))
+    return session

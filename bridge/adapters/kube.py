@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,17 @@ from bridge.adapters.kube_errors import translated
 from bridge.core.actions import CreatePod, DeletePod, ResizePod
 from bridge.core.reasons import LenderRefusal
 from bridge.core.resources import NOTHING, Room
-from bridge.core.snapshot import CannotResize, ElasticPod, KubeFacts, Lender, PodPhase, Promise, Resizing, StuckPod
+from bridge.core.snapshot import (
+    CannotResize,
+    Claim,
+    ElasticPod,
+    KubeFacts,
+    Lender,
+    PodPhase,
+    Promise,
+    Resizing,
+    StuckPod,
+)
 from bridge.ports import Clock, Rejected, Stale
 from k8s_pool import (
     ZERO,
@@ -110,9 +120,16 @@ class KubeCluster:
         others = tuple(pod for pod in view.elastic if pod.pool != self._pool and not pod.phase.is_terminal)
         elsewhere = _taken_by_lender(others)
         own_by_node = Counter(pod.node for pod in ours if not pod.phase.is_terminal)
+        claims = self._claims(view.elastic) if others else {}
         return KubeFacts(
             lenders=tuple(
-                _lender(room, self._slots(room, own_by_node[room.node.name], elsewhere), elsewhere) for room in rooms
+                _lender(
+                    room,
+                    self._slots(room, own_by_node[room.node.name], elsewhere),
+                    elsewhere,
+                    claims.get(room.node.name, ()),
+                )
+                for room in rooms
             ),
             pods=tuple(_pod(pod) for pod in sorted(ours, key=lambda pod: pod.name)),
             online_waiting=room_of(waiting_for(rooms, view.pending)),
@@ -153,6 +170,19 @@ class KubeCluster:
             memory_request_mib=requested.memory_mib,
             memory_limit_mib=own.memory_mib,
         )
+
+    def _claims(self, elastic: Iterable[PodView]) -> Mapping[str, list[Claim]]:
+        """List what all pools' pods claim, by the lender that they are on or made for.
+
+        One that is being deleted comes after those that were there when that began.
+        """
+        found: dict[str, list[Claim]] = defaultdict(list)
+        for pod in elastic:
+            if not pod.phase.is_terminal:
+                since = pod.deleting_since or pod.created_at or self._clock.now()
+                claim = Claim(since, str(pod.pool), pod.name, pod.pool == self._pool, room_of(_taken(pod)))
+                found[_made_for(pod)].append(claim)
+        return found
 
     def _slots(self, room: LenderRoom, own: int, elsewhere: Mapping[str, KubeAmount]) -> int:
         """Say how many of the pool's pods the scheduler would take there, the *own* ones that are there included."""
@@ -234,16 +264,21 @@ def _taken(pod: PodView) -> KubeAmount:
     return pod.requests if pod.sizes is None else pod.sizes.counted
 
 
+def _made_for(pod: PodView) -> str:
+    """Name the lender that an elastic pod is on, or is made for."""
+    return pod.node or pod.annotations.get(LENDER, "")
+
+
 def _taken_by_lender(pods: tuple[PodView, ...]) -> Mapping[str, KubeAmount]:
     """Sum what other pools' pods take, by the lender that they are on or made for."""
     found: dict[str, KubeAmount] = {}
     for pod in pods:
-        lender = pod.node or pod.annotations.get(LENDER, "")
+        lender = _made_for(pod)
         found[lender] = found.get(lender, ZERO) + _taken(pod)
     return found
 
 
-def _lender(room: LenderRoom, slots: int, elsewhere: Mapping[str, KubeAmount]) -> Lender:
+def _lender(room: LenderRoom, slots: int, elsewhere: Mapping[str, KubeAmount], claims: Iterable[Claim] = ()) -> Lender:
     return Lender(
         name=room.node.name,
         allocatable=room_of(room.allocatable),
@@ -251,6 +286,7 @@ def _lender(room: LenderRoom, slots: int, elsewhere: Mapping[str, KubeAmount]) -
         tenants=room_of(room.tenants),
         pod_slots=slots,
         elsewhere=room_of(elsewhere.get(room.node.name, ZERO)),
+        claims=tuple(sorted(claims)),
         batch_room=None if room.batch_room is None else room_of(room.batch_room),
         refusal=None if room.refusal is None else LenderRefusal(room.refusal.value),
     )
@@ -265,7 +301,7 @@ def _pod(pod: PodView) -> ElasticPod:
         name=pod.name,
         uid=pod.uid,
         promise_id=pod.promise,
-        lender=pod.node or pod.annotations.get(LENDER, ""),
+        lender=_made_for(pod),
         requests=room_of(_taken(pod)),
         shape=shape_from_text(pod.annotations.get(SHAPE)) or NOTHING,
         phase=PodPhase(pod.phase.value),

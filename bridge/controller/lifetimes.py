@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Gap
+from bridge.core.resources import Resources
 from bridge.core.snapshot import Promise, YarnFacts, YarnNodeState
 from bridge.core.tasks import TaskHistory
 from bridge.ports import PortError, TaskLengths
@@ -39,9 +40,8 @@ class Lifetimes:
             self._history = self._lengths.read(self._pool)
         if isinstance(yarn, Gap) or isinstance(promises, Gap) or yarn.is_settling:
             return self._history
-        cut_short = {promise.node_id for promise in promises if promise.state in _CUT_SHORT}
-        there = {node.node_id for node in yarn.nodes if node.state is YarnNodeState.RUNNING} - cut_short
-        ended = [task for task in yarn.ended if task.node_id in there]
+        may_end = _where_tasks_may_end(yarn, promises)
+        ended = [task for task in yarn.ended if task.node_id in may_end]
         self._history = self._history.learned(at, ended, yarn.apps)
         if ended and self._unwritten_since is None:
             self._unwritten_since = at
@@ -63,3 +63,19 @@ class Lifetimes:
         except PortError as error:
             log.warning("task_lengths.unwritten pool=%s error=%r", self._pool, str(error))
             self._unwritten_since = at
+
+
+def _where_tasks_may_end(yarn: YarnFacts, promises: tuple[Promise, ...]) -> frozenset[str]:
+    """List nodes on which what isn't there any more has come to its end.
+
+    That isn't so of a node whose work is being preempted. Of nodes that aren't this pool's, another's perhaps, nobody
+    here knows: they don't count while they are closed, that is, resized to the minimum.
+    """
+    own = {promise.node_id: promise.state for promise in promises if promise.node_id is not None}
+    least = yarn.minimum + Resources(vcores=0, memory_mib=1)
+    return frozenset(
+        node.node_id
+        for node in yarn.nodes
+        if node.state is YarnNodeState.RUNNING
+        and (own[node.node_id] not in _CUT_SHORT if node.node_id in own else not node.total.fits_in(least))
+    )

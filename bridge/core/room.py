@@ -15,7 +15,7 @@ from bridge.core.forecast.values import Forecast, PeakBound
 from bridge.core.load import Belief, SignalState
 from bridge.core.reasons import Gap
 from bridge.core.resources import NO_ROOM, Room
-from bridge.core.snapshot import Basis, KubeFacts, Lender, PoolPolicy, Snapshot
+from bridge.core.snapshot import Basis, Claim, KubeFacts, Lender, PoolPolicy, Snapshot
 
 _LEAST = 1e-4
 
@@ -28,6 +28,7 @@ class Whole:
     usable: Room = NO_ROOM
     """What online and elastic pods together may take."""
     elsewhere: Room = NO_ROOM
+    claims: tuple[Claim, ...] = ()
     online: Room = NO_ROOM
 
 
@@ -38,6 +39,7 @@ def whole_of(lenders: Iterable[Lender], policy: PoolPolicy) -> Whole:
         allocatable=sum_of(lender.allocatable for lender in known),
         usable=sum_of(usable(lender, policy) for lender in known),
         elsewhere=sum_of(lender.elsewhere for lender in known),
+        claims=tuple(sorted(claim for lender in known for claim in lender.claims)),
         online=sum_of(lender.online for lender in known),
     )
 
@@ -55,6 +57,7 @@ def kind(lender: Lender, snapshot: Snapshot) -> tuple[object, ...]:
         lender.online.cpu_millicores,
         lender.online.memory_mib,
         lender.elsewhere,
+        lender.claims,
         lender.batch_room,
         None if load is None else load.by_lender.get(lender.name),
         id(series),
@@ -152,9 +155,10 @@ def total_room(whole: Whole, snapshot: Snapshot, horizon: timedelta) -> Room | N
         return None
     if isinstance(snapshot.forecast, Gap):
         return NO_ROOM
-    bound, loadable = snapshot.forecast.total.at(horizon), whole.usable - whole.elsewhere
+    bound = snapshot.forecast.total.at(horizon)
     taken_cpu = math.ceil(round(bound.ratio * whole.allocatable.cpu_millicores, 6))
-    return (loadable - Room(cpu_millicores=taken_cpu, memory_mib=whole.online.memory_mib)).at_least_zero()
+    online = Room(cpu_millicores=taken_cpu, memory_mib=whole.online.memory_mib)
+    return _beside_others(whole.usable - online, whole.elsewhere, whole.claims)
 
 
 def lender_bound(name: str, forecast: Forecast, horizon: timedelta) -> PeakBound | None:
@@ -174,10 +178,26 @@ def _grown(lender: Lender, ratio: float, policy: PoolPolicy) -> Room:
 
 def _left(lender: Lender, online: Room, policy: PoolPolicy) -> Room:
     """Take from a lender what online pods and other pools have, and what another system has set as its bound."""
-    room = (usable(lender, policy) - online - lender.elsewhere).at_least_zero()
-    if lender.batch_room is None or policy.basis is Basis.REQUESTS:
-        return room
-    return smallest((room, (lender.batch_room - lender.elsewhere).at_least_zero()))
+    room = usable(lender, policy) - online
+    if lender.batch_room is not None and policy.basis is Basis.USAGE:
+        room = smallest((room, lender.batch_room))
+    return _beside_others(room, lender.elsewhere, lender.claims)
+
+
+def _beside_others(room: Room, elsewhere: Room, claims: Iterable[Claim]) -> Room:
+    """Leave to this pool what others don't have, and never less than what of its own came before what others have.
+
+    Without the second, two pools that made nodes at the same moment would both give all of them back, again and again.
+    """
+    left = (room - elsewhere).at_least_zero()
+    taken = kept = NO_ROOM
+    for claim in claims:
+        if (taken + claim.takes).fits_in(room):
+            taken += claim.takes
+            kept += claim.takes if claim.is_own else NO_ROOM
+    return Room(
+        cpu_millicores=max(left.cpu_millicores, kept.cpu_millicores), memory_mib=max(left.memory_mib, kept.memory_mib)
+    )
 
 
 def sum_of(rooms: Iterable[Room]) -> Room:

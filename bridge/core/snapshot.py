@@ -127,6 +127,21 @@ class PodPhase(StrEnum):
         return self in {PodPhase.SUCCEEDED, PodPhase.FAILED}
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Claim:
+    """An elastic pod's claim to its lender's room, where several pools have some: who came first stays longest.
+
+    Every pool puts claims in the same order, so of pods that don't all fit each is one pool's to give back.
+    """
+
+    since: datetime
+    """When its pod was made, to the second."""
+    pool: str
+    pod: str
+    is_own: bool
+    takes: Room
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lender:
     """A Kubernetes node with room to lend."""
@@ -140,6 +155,8 @@ class Lender:
     than they take, by requests; those that are there included."""
     elsewhere: Room = NO_ROOM
     """Requests of other pools' elastic pods on it."""
+    claims: tuple[Claim, ...] = ()
+    """What all pools' elastic pods on it take, oldest first; empty where other pools have none anywhere."""
     tenants: Room = NO_ROOM
     """The part of ``online`` that is in tenants' namespaces: use of what is lent, where tenants are configured."""
     batch_room: Room | None = None

@@ -104,6 +104,23 @@ def test_what_another_pool_holds_is_taken_but_is_no_online_use() -> None:
     assert facts.other_addresses == frozenset({"10.0.0.2"})
 
 
+def test_what_all_pools_claim_of_a_lender_is_put_in_the_same_order_by_each() -> None:
+    pods = [elastic("p1", "night", "10.0.0.1"), elastic("p2", "weekend", "10.0.0.2"), elastic("p3", "day", "10.0.0.3")]
+    pods[2]["metadata"]["creationTimestamp"] = "2025-12-31T00:00:00Z"
+    (lender,) = observed(raw_node(), *pods).lenders
+    assert [(claim.pool, claim.is_own) for claim in lender.claims] == [
+        ("day", False),
+        ("night", True),
+        ("weekend", False),
+    ]
+    assert {claim.takes for claim in lender.claims} == {Room(cpu_millicores=2000, memory_mib=4096)}
+
+
+def test_a_pool_that_is_alone_has_no_claims_to_compare() -> None:
+    (lender,) = observed(raw_node(), elastic("p1", "night", "10.0.0.1")).lenders
+    assert lender.claims == ()
+
+
 def test_a_templates_sidecars_are_part_of_what_a_node_asks_for() -> None:
     assert template_extra(template_with()) == NO_ROOM
     assert template_extra(template_with(SIDECAR)) == Room(cpu_millicores=1000, memory_mib=512)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 from bridge.core.forecast.values import HORIZONS
 from bridge.core.load import SignalState
 from bridge.core.resources import NO_ROOM, Room
-from bridge.core.room import coming_room, lender_room, taken, taken_ratios, total_room, whole_of
-from bridge.core.snapshot import Basis, Snapshot
+from bridge.core.room import coming_room, lender_room, smallest, sum_of, taken, taken_ratios, total_room, whole_of
+from bridge.core.snapshot import Basis, Claim, Lender, Snapshot
 from tests.build import (
+    AT,
     make_belief,
     make_bounds,
     make_forecast,
@@ -121,3 +124,51 @@ def test_no_lender_is_ever_lent_above_its_cap(used: int, bound: float, cap: floa
         (coming_room(BUSY, world, HORIZONS[0]), 16_000 * cap - 16_000 * bound),
     ):
         assert found == Room(cpu_millicores=0, memory_mib=found.memory_mib) or found.cpu_millicores <= most + 1e-3
+
+
+CLAIMS = st.lists(
+    st.tuples(st.integers(0, 4), st.sampled_from("abc"), st.integers(1, 6), st.integers(1, 6)), max_size=8
+)
+
+
+def as_seen_by(pool: str, made: Iterable[tuple[int, str, int, int]], lender: Lender) -> Lender:
+    """Put what pools have made on a lender as one of them sees it; made: age, pool, cores, GiB."""
+    claims = sorted(
+        Claim(AT + timedelta(seconds=age), owner, f"pod-{number}", owner == pool, room(cores, gib))
+        for number, (age, owner, cores, gib) in enumerate(made)
+    )
+    return replace(lender, claims=tuple(claims), elsewhere=sum_of(claim.takes for claim in claims if not claim.is_own))
+
+
+@given(made=CLAIMS, cores=st.integers(0, 20), gib=st.integers(0, 20))
+def test_of_what_pools_have_made_together_no_more_stays_than_fits_and_all_that_fits(
+    made: list[tuple[int, str, int, int]], cores: int, gib: int
+) -> None:
+    """What no pool may keep, by its own look, is exactly what the pools together have too much."""
+    lender = make_lender(allocatable=room(cores, gib))
+    own = {pool: sum_of(room(*takes) for _, owner, *takes in made if owner == pool) for pool in "abc"}
+    found = {pool: lender_room(as_seen_by(pool, made, lender), make_snapshot()) for pool in "abc"}
+    whole = lender_room(lender, make_snapshot())
+    held = sum_of(own.values())
+    if held.fits_in(whole):
+        assert all(found[pool] == own[pool] + (whole - held) for pool in "abc")
+    else:
+        kept = sum_of(smallest((found[pool], own[pool])) for pool in "abc")
+        assert kept.fits_in(whole)
+
+
+def test_pools_that_made_nodes_at_the_same_moment_give_back_only_what_is_too_much() -> None:
+    made = [(0, "c", 4, 4), (1, "a", 4, 4), (1, "b", 4, 4)]
+    lender = make_lender(allocatable=room(9, 9))
+    found = {pool: lender_room(as_seen_by(pool, made, lender), make_snapshot()) for pool in "abc"}
+    assert found["c"] == room(4, 4), "it was there before the others"
+    assert found["a"] == room(4, 4)
+    assert found["b"] == room(1, 1)
+
+
+def test_of_what_all_lenders_leave_together_pools_that_were_first_keep_theirs() -> None:
+    made = [(0, "a", 4, 4), (1, "b", 4, 4)]
+    for pool, left in (("a", room(4, 12)), ("b", room(2, 12))):
+        lender = as_seen_by(pool, made, make_lender(allocatable=room(16, 16)))
+        world = make_snapshot(lenders=(lender,), forecast=make_forecast(make_bounds(0.625)))
+        assert total_room(whole_of((lender,), world.policy), world, HORIZONS[0]) == left
