@@ -110,6 +110,8 @@ authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
 authorization: {mode: AlwaysAllow}
 # A developer's disk may be nearly full; the lab's pods write little.
 evictionHard: {memory.available: "100Mi", nodefs.available: "1%", imagefs.available: "1%"}
+# A container's start that the kubelet's look at the runtime has missed is found at the next sync: by default a minute.
+syncFrequency: 5s
 YAML
 }
 

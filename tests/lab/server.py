@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from tests.lab.lab import ROOT, kubectl, pods, within
+from tests.lab.lab import ROOT, environment, kubectl, pods, within
 
 NODE = "node-1"
 MANIFEST = str(ROOT / "lab/server.yaml")
@@ -128,8 +128,7 @@ def frozen(pod_uid: str) -> Iterator[None]:
 @contextmanager
 def node_alone() -> Iterator[None]:
     """Put the node's pods before all else on this machine for some seconds: what is tried is who of them waits."""
-    (folder,) = (CGROUPS / ("" if IS_V2 else "cpu")).glob(f"*-{NODE}")
-    file = folder / ("cpu.weight" if IS_V2 else "cpu.shares")
+    file = CGROUPS / ("" if IS_V2 else "cpu") / _node_cgroup() / ("cpu.weight" if IS_V2 else "cpu.shares")
     before = file.read_text()
     file.write_text("10000" if IS_V2 else "200000")
     try:
@@ -146,9 +145,14 @@ def _set_frozen(pod_uid: str, is_frozen: bool) -> None:
 
 
 def _cgroup(hierarchy: str, pod_uid: str) -> Path:
-    found = next((CGROUPS / hierarchy).glob(f"*-{NODE}/kubepods/**/pod{pod_uid}"), None)
+    found = next((CGROUPS / hierarchy / _node_cgroup()).glob(f"kubepods/**/pod{pod_uid}"), None)
     assert found is not None, f"there is a cgroup of pod {pod_uid}"
     return found
+
+
+def _node_cgroup() -> str:
+    """Name the control group of this lab's node: there may be other labs on the machine."""
+    return f"{environment('TIDEBRIDGE_LAB_NETNS')}-{NODE}"
 
 
 def _numbers(file: Path) -> dict[str, int]:
