@@ -20,6 +20,8 @@ from k8s_pool.transport import Reply, Request, Timeouts
 
 # What the official loaders let through when a kubeconfig isn't one.
 _UNUSABLE = (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError)
+KEPT_CONNECTIONS = 64
+"""As many as pools, tenants and watches may have open at once; further ones are closed after use."""
 _BROKEN = (urllib3.exceptions.HTTPError, OSError, ApiException)
 
 
@@ -41,6 +43,7 @@ def connect(
     configuration: Any = client.Configuration()
     load: Any = config  # the official loaders are untyped
     configuration.retries = False
+    configuration.connection_pool_maxsize = KEPT_CONNECTIONS
     try:
         if in_cluster:
             load.load_incluster_config(client_configuration=configuration)
