@@ -25,7 +25,7 @@ from k8s_pool.errors import (
 )
 from k8s_pool.eviction import EvictionBlocked, evict
 from k8s_pool.fleet import FleetState, FleetView, Freshness, NamespaceLoad, NodeLoad
-from k8s_pool.identity import Identity, pod_name
+from k8s_pool.identity import EVICTION_PRIORITY, Identity, pod_name
 from k8s_pool.leases import KubeLeases, LeaseOrder, LeaseView
 from k8s_pool.lenders import LenderRefusal, LenderRoom, Toleration, holders, lenders, waiting_for
 from k8s_pool.metrics import Usage, node_usage, pod_usage
@@ -46,6 +46,7 @@ from k8s_pool.watch import FleetWatch, read_fleet
 from k8s_pool.workloads import HeldBack, read_held_back
 
 __all__ = [
+    "EVICTION_PRIORITY",
     "QUOTA_NAME",
     "ZERO",
     "AlreadyExists",

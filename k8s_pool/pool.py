@@ -10,10 +10,19 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from k8s_pool.errors import AlreadyExists, KubeUnavailable
+from k8s_pool.identity import EVICTION_PRIORITY
 from k8s_pool.parse import parse_pod
 from k8s_pool.replies import call, call_unless
 from k8s_pool.resize import CannotResize, ContainerSize, is_served, resize_request
-from k8s_pool.rights import MissingRight, is_allowed, needed_rights, resize_right, review_request, tenant_rights
+from k8s_pool.rights import (
+    MissingRight,
+    is_allowed,
+    needed_rights,
+    patch_right,
+    resize_right,
+    review_request,
+    tenant_rights,
+)
 from k8s_pool.transport import JsonObject, Request, Transport
 from k8s_pool.views import PodView
 
@@ -74,6 +83,17 @@ class KubePool:
         """
         raw = call(self._transport, resize_request(self.namespace, name, uid=uid, size=size))
         return parse_pod(raw, home=self.namespace)
+
+    def stamp_pod(self, name: str, *, uid: str, priority: int) -> None:
+        """Write on the pod *name* in which order it is best evicted: the least first. 32 bits, with a sign.
+
+        Refused when there is no such pod any more, or another one than that with *uid*.
+        """
+        call(self._transport, stamp_request(self.namespace, name, uid=uid, priority=priority))
+
+    def may_stamp(self) -> bool:
+        """Say whether we have the right to stamp pods."""
+        return is_allowed(call(self._transport, review_request(patch_right(self.namespace))))
 
     def cannot_resize(self) -> CannotResize | None:
         """Return why pods can't be resized here, None when they can. Two calls; what they say changes rarely."""
@@ -136,6 +156,13 @@ class KubePool:
 def create_request(namespace: str, body: Mapping[str, object]) -> Request:
     """Build the request that creates a pod; a misspelt field is refused, not ignored."""
     return Request(method="POST", path=_pods(namespace), query=(("fieldValidation", "Strict"),), body=dict(body))
+
+
+def stamp_request(namespace: str, name: str, *, uid: str, priority: int) -> Request:
+    """Build the request that stamps a pod, if it still is the one with *uid*."""
+    body: JsonObject = {"metadata": {"uid": uid, "annotations": {EVICTION_PRIORITY: str(priority)}}}
+    path = f"{_pods(namespace)}/{name}"
+    return Request(method="PATCH", path=path, body=body, content_type="application/merge-patch+json")
 
 
 def delete_request(namespace: str, name: str, *, uid: str, grace_s: int) -> Request:

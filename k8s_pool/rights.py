@@ -31,6 +31,11 @@ def resize_right(namespace: str) -> MissingRight:
     return MissingRight(verb="patch", resource="pods/resize", namespace=namespace)
 
 
+def patch_right(namespace: str) -> MissingRight:
+    """Return the right to write on pods in *namespace* what their work is worth."""
+    return MissingRight(verb="patch", resource="pods", namespace=namespace)
+
+
 def needed_rights(namespace: str) -> tuple[MissingRight, ...]:
     """Return every right that some call of this package uses, with its pods in *namespace*."""
     cluster = (("list", "nodes"), ("watch", "nodes"), ("list", "pods"), ("watch", "pods"))
@@ -39,6 +44,7 @@ def needed_rights(namespace: str) -> tuple[MissingRight, ...]:
         *(MissingRight(verb=verb, resource=resource, namespace=None) for verb, resource in cluster),
         *(MissingRight(verb=verb, resource=resource, namespace=namespace) for verb, resource in local),
         resize_right(namespace),
+        patch_right(namespace),
     )
 
 

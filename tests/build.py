@@ -483,6 +483,7 @@ def worlds(draw: st.DrawFn, *, is_consistent: bool = False, has_gaps: bool = Fal
             "online_waiting": draw(st.sampled_from([NO_ROOM, NO_ROOM, NO_ROOM, room(4, 4)])),
             "impostors": draw(st.sampled_from([(), ("stranger",)])),
             "cannot_resize": draw(st.sampled_from([None, None, CannotResize.NOT_SERVED])),
+            "may_stamp": draw(st.booleans()),
         },
         yarn={
             "is_settling": settles,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from bridge.adapters.convert import room_of, shape_from_text
 from bridge.adapters.kube_errors import translated
-from bridge.core.actions import CreatePod, DeletePod, ResizePod
+from bridge.core.actions import CreatePod, DeletePod, ResizePod, StampPod
 from bridge.core.reasons import LenderRefusal
 from bridge.core.resources import NOTHING, Room
 from bridge.core.snapshot import (
@@ -25,6 +26,7 @@ from bridge.core.snapshot import (
 )
 from bridge.ports import Clock, Rejected, Stale
 from k8s_pool import (
+    EVICTION_PRIORITY,
     ZERO,
     AlreadyExists,
     ContainerSize,
@@ -53,7 +55,7 @@ RETRYING_FOR_S = 15.0
 """A view whose watch is broken is trusted this long; a healthy but silent watch much longer."""
 SILENT_FOR_S = 180.0
 ASK_AGAIN = timedelta(minutes=1)
-"""How long it is believed that pods can't be resized; that they can is believed for good."""
+"""How long it is believed that pods can't be resized, or stamped; that they can is believed for good."""
 
 
 def template_extra(template: PodTemplate) -> Room:
@@ -70,6 +72,24 @@ def template_extra(template: PodTemplate) -> Room:
         active_deadline_s=1,
     )
     return room_of(pod_requests(render(template, order)) - own)
+
+
+class Permission:
+    """A right that the API server is asked for until it is there, at most once in a while; then it is believed."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._is_given = False
+        self._ask_again_at = datetime.min.replace(tzinfo=UTC)
+
+    def ask(self, question: Callable[[], bool]) -> bool:
+        """Say whether the right is there; where nobody answers, it isn't."""
+        now = self._clock.now()
+        if not self._is_given and now >= self._ask_again_at:
+            self._ask_again_at = now + ASK_AGAIN
+            with suppress(KubeError):
+                self._is_given = question()
+        return self._is_given
 
 
 class KubeCluster:
@@ -102,6 +122,7 @@ class KubeCluster:
         self._requested = requested
         self._ephemeral_mib = pod_requests(template.body).ephemeral_mib
         self._extra = template_extra(template)
+        self._may_stamp = Permission(clock)
         self._cannot_resize: CannotResize | None = CannotResize.UNKNOWN
         self._ask_again_at = datetime.min.replace(tzinfo=UTC)
 
@@ -137,6 +158,7 @@ class KubeCluster:
             impostors=tuple(sorted(pod.name for pod in view.impostors if pod.pool == self._pool)),
             other_addresses=frozenset(pod.ip for pod in others if pod.ip is not None),
             cannot_resize=self._resize_hindrance(),
+            may_stamp=self._may_stamp.ask(self._pods.may_stamp),
         )
 
     def waiting(self) -> frozenset[str]:
@@ -228,6 +250,12 @@ class KubeCluster:
         with translated(f"resize pod {name}"):
             self._pods.resize_pod(name, uid=act.uid, size=self._size(act.requests))
 
+    def stamp(self, act: StampPod) -> None:
+        """Write on a promise's pod what its work is worth; see ``bridge.ports.Kube``."""
+        name = pod_name(self._pool, act.promise_id)
+        with translated(f"stamp pod {name}"):
+            self._pods.stamp_pod(name, uid=act.uid, priority=act.worth)
+
     def delete(self, act: DeletePod) -> None:
         """Delete a promise's pod; see ``bridge.ports.Kube``."""
         name = pod_name(self._pool, act.promise_id)
@@ -303,6 +331,7 @@ def _pod(pod: PodView) -> ElasticPod:
         promise_id=pod.promise,
         lender=_made_for(pod),
         requests=room_of(_taken(pod)),
+        worth=_worth(pod),
         shape=shape_from_text(pod.annotations.get(SHAPE)) or NOTHING,
         phase=PodPhase(pod.phase.value),
         deadline=pod.deadline_at,
@@ -315,3 +344,9 @@ def _pod(pod: PodView) -> ElasticPod:
         allocated=None if pod.sizes is None or pod.sizes.in_force is None else room_of(pod.sizes.in_force),
         resizing=Resizing.NONE if pod.sizes is None else Resizing(pod.sizes.resizing.value),
     )
+
+
+def _worth(pod: PodView) -> int | None:
+    """Read what a pod says that its work is worth; a word that isn't a number says nothing."""
+    said = pod.annotations.get(EVICTION_PRIORITY, "")
+    return int(said) if said.removeprefix("-").isdecimal() else None

@@ -16,6 +16,7 @@ REASONS: dict[Reason, str] = {
     Reason.WINDOW_ENDS: "the window ends",
     Reason.WINDOW_CLOSED: "no window is open",
     Reason.KUBERNETES_NEEDS_ROOM: "Kubernetes needs the room",
+    Reason.WORTH_HAS_CHANGED: "its work is worth more, or less, than it says",
     Reason.LOAD_WILL_RISE: "the forecast doesn't exclude that the online services need the room soon",
     Reason.SIGNAL_IS_LOST: "the load signal has been lost for long",
     Reason.LENDER_REFUSES: "its Kubernetes node no longer lends",
@@ -201,6 +202,8 @@ def act(entry: dict[str, Any]) -> str:
             return f"{entry['purpose']} {entry['node_id']}: to {amount(entry['total'])}, {kept}"
         case "resize_pod":
             return f"resize the pod of {entry['promise']} in place: to {amount(entry['requests'])}"
+        case "stamp_pod":
+            return f"stamp the pod of {entry['promise']}: its work is worth {entry['worth']} vcore minutes"
         case "delete_pod":
             return f"delete the pod of {entry['promise']}"
         case "map_label":

@@ -20,6 +20,7 @@ from bridge.core.actions import (
     Plan,
     ResizeNode,
     ResizePod,
+    StampPod,
     Step,
     UnmapLabel,
 )
@@ -76,6 +77,8 @@ def describe(step: Step) -> str:
         case ResizePod(promise_id=promise_id, requests=requests):
             words += [f"promise={promise_id}", f"cpu_millicores={requests.cpu_millicores}"]
             words += [f"memory_mib={requests.memory_mib}"]
+        case StampPod(promise_id=promise_id, worth=worth):
+            words += [f"promise={promise_id}", f"worth={worth}"]
         case MapLabel(host=host, label=label):
             words += [f"host={host}", f"label={label}"]
         case UnmapLabel(host=host):
@@ -147,7 +150,7 @@ class _Acting:
 
 def _system(act: Act | None) -> str:
     """Name the system that an act is for."""
-    return "API server" if isinstance(act, CreatePod | ResizePod | DeletePod) else "ResourceManager"
+    return "API server" if isinstance(act, CreatePod | ResizePod | StampPod | DeletePod) else "ResourceManager"
 
 
 def _call(act: Act | None, promise: Promise | None, pool: Pool) -> None:
@@ -161,6 +164,8 @@ def _call(act: Act | None, promise: Promise | None, pool: Pool) -> None:
             pool.yarn.resize(act)
         case ResizePod():
             pool.kube.resize_pod(act)
+        case StampPod():
+            pool.kube.stamp(act)
         case AddLabel(label=label):
             pool.yarn.add_label(label)
         case MapLabel(host=host, label=label):

@@ -10,7 +10,7 @@ from datetime import datetime
 from bridge.controller.fence import Fence
 from bridge.controller.pool import Pool
 from bridge.controller.sharing import Sharing
-from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod
+from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod, StampPod
 from bridge.core.ledger import Ledger
 from bridge.core.snapshot import KubeFacts, Memory, Pause, Promise, YarnFacts
 from bridge.core.tasks import TaskHistory
@@ -69,6 +69,10 @@ class FencedKube:
     def resize_pod(self, act: ResizePod) -> None:
         self._fence.check()
         self._inner.resize_pod(act)
+
+    def stamp(self, act: StampPod) -> None:
+        self._fence.check()
+        self._inner.stamp(act)
 
     def delete(self, act: DeletePod) -> None:
         self._fence.check()

@@ -16,7 +16,7 @@ from bridge.controller.act import Outcome
 from bridge.controller.formulas import FORMULAS, OFFER, SIZE
 from bridge.controller.lender_record import belief, lenders
 from bridge.controller.plain import plain
-from bridge.core.actions import CreatePod, Plan, Refusal, ResizeNode, Step
+from bridge.core.actions import CreatePod, Plan, Refusal, ResizeNode, StampPod, Step
 from bridge.core.decide import Decision
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
@@ -95,6 +95,7 @@ def seen(snapshot: Snapshot, gaps: Mapping[str, str]) -> dict[str, Any]:
             "lenders_refusing": sum(1 for lender in kube.lenders if lender.refusal is not None),
             "elastic_pods": len(kube.pods),
             "cannot_resize": plain(kube.cannot_resize),
+            "may_stamp": kube.may_stamp,
             "online_waiting": plain(kube.online_waiting),
             "impostors": list(kube.impostors),
         },
@@ -283,6 +284,8 @@ def step(step: Step) -> dict[str, Any]:
     }
     if step.act is not None:
         described |= {key: value for key, value in plain(step.act).items() if key != "promise_id"}
+    if isinstance(step.act, StampPod):
+        described["promise"] = step.act.promise_id
     if isinstance(step.act, CreatePod):
         # It counts down with the clock, and follows from the deadline.
         described.pop("lives_at_most_s")
@@ -316,6 +319,7 @@ _SNAKE = {
     "CreatePod": "create_pod",
     "ResizeNode": "resize_node",
     "ResizePod": "resize_pod",
+    "StampPod": "stamp_pod",
     "DeletePod": "delete_pod",
     "AddLabel": "add_label",
     "MapLabel": "map_label",

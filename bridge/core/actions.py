@@ -74,6 +74,15 @@ class DeletePod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StampPod:
+    """Write on a pod what its work is worth, for whoever must evict one."""
+
+    promise_id: str
+    uid: str
+    worth: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddLabel:
     """Make the pool's node label known to the cluster, not exclusive."""
 
@@ -95,7 +104,7 @@ class UnmapLabel:
     host: str
 
 
-Act = CreatePod | ResizeNode | ResizePod | DeletePod | AddLabel | MapLabel | UnmapLabel
+Act = CreatePod | ResizeNode | ResizePod | StampPod | DeletePod | AddLabel | MapLabel | UnmapLabel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bridge.core.actions import AddLabel, CreatePod, DeletePod, MapLabel, Plan, ResizeNode, ResizePod, Step, UnmapLabel
+from bridge.core.actions import (
+    AddLabel,
+    CreatePod,
+    DeletePod,
+    MapLabel,
+    Plan,
+    ResizeNode,
+    ResizePod,
+    StampPod,
+    Step,
+    UnmapLabel,
+)
 from bridge.core.decide import Decision
 from bridge.core.drain import Return
 from bridge.core.growth import new_nodes, reopened
@@ -14,8 +25,18 @@ from bridge.core.node_steps import next_step
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap
 from bridge.core.snapshot import Snapshot
+from bridge.core.worth import stamps
 
-_ORDER = {DeletePod: 0, ResizeNode: 1, ResizePod: 1, UnmapLabel: 3, AddLabel: 4, MapLabel: 5, CreatePod: 7}
+_ORDER = {
+    DeletePod: 0,
+    ResizeNode: 1,
+    ResizePod: 1,
+    UnmapLabel: 3,
+    AddLabel: 4,
+    MapLabel: 5,
+    CreatePod: 7,
+    StampPod: 8,
+}
 
 
 def plan(snapshot: Snapshot, decision: Decision) -> Plan:
@@ -30,13 +51,14 @@ def plan(snapshot: Snapshot, decision: Decision) -> Plan:
         steps += _steps(snapshot, node, returns.get(node.id), node.id in cordons, node.id in opened)
     steps += label_steps(snapshot, decision)
     steps += new_nodes(snapshot, decision, len(opened))
+    steps += stamps(snapshot, decision.nodes)
     if isinstance(snapshot.promises, Gap):
         steps = [replace(step, promise=None, done=None) for step in steps if step.act is not None]
     return Plan(steps=tuple(sorted(steps, key=_urgency)))
 
 
 def _urgency(step: Step) -> int:
-    """Give back first, then write down, then label, then grow."""
+    """Give back first, then write down, then label, then grow; what is only told comes last."""
     if step.act is None:
         return 2
     return 6 if step.grows and not isinstance(step.act, CreatePod) else _ORDER[type(step.act)]

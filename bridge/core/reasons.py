@@ -17,6 +17,7 @@ class Reason(StrEnum):
     WINDOW_ENDS = "window_ends"
     WINDOW_CLOSED = "window_closed"
     KUBERNETES_NEEDS_ROOM = "kubernetes_needs_room"
+    WORTH_HAS_CHANGED = "worth_has_changed"
     LOAD_WILL_RISE = "load_will_rise"
     SIGNAL_IS_LOST = "signal_is_lost"
     LENDER_REFUSES = "lender_refuses"

@@ -213,6 +213,8 @@ class ElasticPod:
     allocated: Room | None = None
     """What the kubelet has made true; None before its container runs."""
     resizing: Resizing = Resizing.NONE
+    worth: int | None = None
+    """What it says that its work is worth; None where it says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +242,8 @@ class KubeFacts:
     """Addresses of other pools' elastic pods."""
     cannot_resize: CannotResize | None = CannotResize.UNKNOWN
     """Why pods can't be resized in place; None where they can."""
+    may_stamp: bool = False
+    """Whether pods can be told what their work is worth."""
 
 
 class YarnNodeState(StrEnum):

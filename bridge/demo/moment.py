@@ -12,7 +12,7 @@ from bridge.controller.act import Outcome
 from bridge.controller.enforce import Written
 from bridge.controller.rebalance import Rounded
 from bridge.controller.tick import Ticked
-from bridge.core.actions import AddLabel, CreatePod, DeletePod, MapLabel, ResizeNode, ResizePod, UnmapLabel
+from bridge.core.actions import AddLabel, CreatePod, DeletePod, MapLabel, ResizeNode, ResizePod, StampPod, UnmapLabel
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Gap, Limit, Reason
 from bridge.core.resources import NO_ROOM, Room
@@ -208,5 +208,5 @@ def _kind(outcome: Outcome) -> Kind | None:
             return Kind.RESIZE
         case MapLabel() | UnmapLabel() | AddLabel():
             return Kind.LABEL
-        case None:
+        case StampPod() | None:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod
+from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod, StampPod
 from bridge.core.snapshot import KubeFacts, Promise, YarnFacts
 
 
@@ -50,6 +50,10 @@ class Kube(Protocol):
 
     def resize_pod(self, act: ResizePod) -> None:
         """Ask for another size of the pod with this uid; ``Rejected`` if it is gone. Look again for the effect."""
+        ...
+
+    def stamp(self, act: StampPod) -> None:
+        """Write on the pod with this uid what its work is worth; ``Rejected`` if it is gone."""
         ...
 
     def delete(self, act: DeletePod) -> None:

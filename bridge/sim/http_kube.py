@@ -53,6 +53,7 @@ class KubeApi:
         self._acts: Mapping[tuple[str, str], tuple[str, Callable[[Target, Question], Answer]]] = {
             ("POST", "pods"): ("kube.create", self._create),
             ("PATCH", "pods/resize"): ("kube.resize", self._resize),
+            ("PATCH", "pods"): ("kube.stamp", self._annotate),
             ("DELETE", "pods"): ("kube.delete", self._delete),
             ("POST", "events"): ("kube.tell", self._tell),
             ("PATCH", "events"): ("kube.tell", self._tell_again),
@@ -119,8 +120,11 @@ class KubeApi:
     def _review(self, review: object) -> Answer:
         if not isinstance(review, dict):
             return Answer.of({}, 201)
-        subresource = review["spec"]["resourceAttributes"].get("subresource")
-        is_refused = self._world.kube.cannot_resize is CannotResize.NOT_PERMITTED and subresource == "resize"
+        asked = review["spec"]["resourceAttributes"]
+        if asked.get("subresource") == "resize":
+            is_refused = self._world.kube.cannot_resize is CannotResize.NOT_PERMITTED
+        else:
+            is_refused = asked.get("verb") == "patch" and asked["resource"] == "pods" and not self._world.kube.may_stamp
         return Answer.of({**review, "status": {"allowed": not is_refused}}, 201)
 
     # --- Reading
@@ -170,6 +174,16 @@ class KubeApi:
             raise ApiRefusal(400, "BadRequest", "a patch of a pod was expected")
         size = read_size(self._world.kube.pod(target.namespace, target.name), body)
         return self._shown(self._world.kube.resize(target.namespace, target.name, size))
+
+    def _annotate(self, target: Target, question: Question) -> Answer:
+        body = question.json()
+        if not isinstance(body, dict) or set(body) != {"metadata"} or set(body["metadata"]) - {"uid", "annotations"}:
+            raise ApiRefusal(400, "BadRequest", "annotations were expected, and nothing else")
+        meta = body["metadata"]
+        kube = self._world.kube
+        return self._shown(
+            kube.annotate(target.namespace, target.name, meta.get("annotations") or {}, uid=meta.get("uid"))
+        )
 
     def _delete(self, target: Target, question: Question) -> Answer:
         options = orjson.loads(question.body) if question.body else {}

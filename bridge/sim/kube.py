@@ -7,8 +7,9 @@ a NodeManager pod is told to ``Runtime``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from bridge.core.resources import NO_ROOM, Room
@@ -76,6 +77,8 @@ class KubeCluster:
         self.watcher: Watcher | None = None
         self.cannot_resize: CannotResize | None = None
         """Why it takes no resize in place; None while it does."""
+        self.may_stamp = True
+        """Whether pods may be told what their work is worth."""
         self.nodes: dict[str, KubeNode] = {}
         self.pods: dict[tuple[str, str], Pod] = {}
         self.elastic: dict[tuple[str, str], Pod] = {}
@@ -137,6 +140,14 @@ class KubeCluster:
                 pod.in_force = size
             pod.resizing = Resizing.NONE if pod.asked == pod.in_force else Resizing.IN_PROGRESS
         self._timeline.at(self._timeline.now + self._config.resize_s, self._sync_size, pod)
+        return pod
+
+    def annotate(self, namespace: str, name: str, annotations: Mapping[str, str], *, uid: str | None = None) -> Pod:
+        """Write annotations on a pod."""
+        pod = self.pod(namespace, name)
+        check_uid("pods", name, pod.uid, uid)
+        pod.order = replace(pod.order, annotations={**pod.order.annotations, **annotations})
+        self._changed("MODIFIED", pod)
         return pod
 
     def delete(self, namespace: str, name: str, *, uid: str | None = None, grace_s: int | None = None) -> Pod:

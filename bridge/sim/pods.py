@@ -14,6 +14,7 @@ COMPONENT = "app.kubernetes.io/component"
 POOL = "tidebridge.dev/pool"
 PROMISE = "tidebridge.dev/promise"
 DEADLINE = "tidebridge.dev/deadline"
+EVICTION_PRIORITY = "koordinator.sh/eviction-priority"
 SHAPE = "tidebridge.dev/shape"
 LENDER = "tidebridge.dev/lender"
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from types import MappingProxyType
 
-from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod
+from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod, StampPod
 from bridge.core.reasons import LenderRefusal
 from bridge.core.resources import NO_ROOM, NOTHING, Resources, Room
 from bridge.core.snapshot import (
@@ -30,6 +30,7 @@ from bridge.sim.errors import ApiRefusal, RmRefusal
 from bridge.sim.nodes import NodeManager
 from bridge.sim.pods import (
     DEADLINE,
+    EVICTION_PRIORITY,
     LENDER,
     POOL,
     PROMISE,
@@ -216,6 +217,7 @@ class SimKube:
                 online_stuck=tuple(StuckPod(requests=pod.order.requests, lenders=names) for pod, names in stuck),
                 impostors=tuple(pod.order.name for pod in claimed if not self._is_ours(pod)),
                 cannot_resize=kube.cannot_resize,
+                may_stamp=kube.may_stamp,
             )
 
     def create(self, act: CreatePod, promise: Promise) -> None:
@@ -259,6 +261,18 @@ class SimKube:
             except ApiRefusal as error:
                 raise Rejected(str(error)) from error
 
+    def stamp(self, act: StampPod) -> None:
+        """Write on the pod with this uid what its work is worth."""
+        name = elastic_name(self._pool, act.promise_id)
+        with self._world.faults.around("kube.stamp"):
+            if not self._world.kube.may_stamp:
+                raise Denied(f"pod {name} can't be stamped: the right to patch pods is missing")
+            try:
+                said = {EVICTION_PRIORITY: str(act.worth)}
+                self._world.kube.annotate(self._namespace, name, said, uid=act.uid)
+            except ApiRefusal as error:
+                raise Rejected(str(error)) from error
+
     def delete(self, act: DeletePod) -> None:
         """Delete the pod with this uid; if it is gone already, nothing happens."""
         name = elastic_name(self._pool, act.promise_id)
@@ -289,7 +303,7 @@ class SimKube:
         )
 
     def _pod(self, pod: Pod) -> tuple[State, ElasticPod]:
-        size = pod.asked, pod.in_force, pod.resizing
+        size = pod.asked, pod.in_force, pod.resizing, pod.order.annotations.get(EVICTION_PRIORITY)
         state = pod.phase, pod.node, pod.ip, pod.deleting, pod.waiting, pod.message, pod.disruption, pod.ended, size
         before = self._pods.get(pod.uid)
         return before if before is not None and before[0] == state else (state, self._elastic_pod(pod))
@@ -313,6 +327,7 @@ class SimKube:
             requested=pod.asked.takes,
             allocated=None if pod.started is None else pod.in_force.takes,
             resizing=pod.resizing,
+            worth=None if (said := order.annotations.get(EVICTION_PRIORITY)) is None else int(said),
         )
 
 

@@ -11,11 +11,13 @@ import pytest
 
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.kube import KubeCluster, template_extra
-from bridge.core.actions import CreatePod, ResizePod
+from bridge.core.actions import CreatePod, ResizePod, StampPod
 from bridge.core.resources import NO_ROOM, Resources, Room
 from bridge.core.snapshot import CannotResize, KubeFacts, Promise, Resizing
 from bridge.ports import Clock, Rejected
 from k8s_pool import FleetState, Freshness, KubePool, KubeUnavailable, PodTemplate, parse_node, parse_pod
+from k8s_pool.rights import patch_right, review_request
+from k8s_pool.transport import Request
 from tests.build import make_promise
 from tests.k8s_pool.stubs import (
     HOME,
@@ -49,6 +51,18 @@ def allowed(is_allowed: bool) -> StubReply:
 
 
 @dataclass
+class Stamping:
+    """Answers by *replies* whether pods may be stamped; all else by *inner*."""
+
+    inner: StubTransport
+    replies: list[StubReply | KubeUnavailable]
+
+    def send(self, request: Request) -> StubReply:
+        is_asked = request.body == review_request(patch_right(HOME)).body
+        return (StubTransport(self.replies) if is_asked else self.inner).send(request)
+
+
+@dataclass
 class SteppedClock:
     """Tells a time that a test moves."""
 
@@ -64,6 +78,7 @@ def cluster(
     transport: StubTransport | None = None,
     requested: Room | None = None,
     clock: Clock | None = None,
+    stamping: list[StubReply | KubeUnavailable] | None = None,
 ) -> KubeCluster:
     state = FleetState()
     for each in raw:
@@ -73,7 +88,7 @@ def cluster(
             state.put_node(parse_node(each))
     return KubeCluster(
         lambda: state.view(Freshness(synced_at=NOW)),
-        KubePool(transport or StubTransport([NOT_SERVED]), HOME),
+        KubePool(Stamping(transport or StubTransport([NOT_SERVED]), stamping or [allowed(True)]), HOME),
         clock or SystemClock(),
         pool="night",
         template=template or template_with(),
@@ -252,6 +267,32 @@ def test_that_pods_cannot_be_resized_is_asked_again_after_a_while() -> None:
     assert asked.observe().cannot_resize is CannotResize.NOT_SERVED
     clock.at += timedelta(minutes=2)
     assert asked.observe().cannot_resize is None
+
+
+def test_whether_pods_can_be_stamped_is_asked_until_they_can() -> None:
+    clock = SteppedClock()
+    stamping: list[StubReply | KubeUnavailable] = [KubeUnavailable("no answer"), allowed(False), allowed(True)]
+    asked = cluster(raw_node(), transport=StubTransport([NOT_SERVED] * 4), clock=clock, stamping=stamping)
+    for may_stamp in (False, False, True, True):
+        assert asked.observe().may_stamp is may_stamp
+        assert asked.observe().may_stamp is may_stamp, "asked once in a while"
+        clock.at += timedelta(minutes=2)
+
+
+def test_a_stamp_means_one_pod_and_nothing_else_of_it() -> None:
+    transport = StubTransport([json_reply(raw_elastic("p1", pool="night"))])
+    cluster(transport=transport).stamp(StampPod(promise_id="p1", uid="uid-1", worth=64))
+    asked = transport.only_request
+    assert (asked.method, asked.path) == ("PATCH", f"/api/v1/namespaces/{HOME}/pods/nm-night-p1")
+    assert asked.body == {"metadata": {"uid": "uid-1", "annotations": {"koordinator.sh/eviction-priority": "64"}}}
+
+
+@pytest.mark.parametrize("said", ["", "a lot", "-", "1.5"])
+def test_a_stamp_that_is_no_number_says_nothing(said: str) -> None:
+    pod = elastic("p1", "night", "10.0.0.1")
+    pod["metadata"].setdefault("annotations", {})["koordinator.sh/eviction-priority"] = said
+    (seen,) = observed(raw_node(), pod).pods
+    assert seen.worth is None
 
 
 @pytest.mark.parametrize(

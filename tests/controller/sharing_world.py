@@ -157,7 +157,7 @@ class _Kube:
     def create(self, *_: object) -> None:
         raise AssertionError("a round makes no pod")
 
-    delete = resize_pod = create
+    delete = resize_pod = stamp = create
 
     def tell(self, reason: str, message: str) -> None:
         with self.world.call("tell", reason, message):

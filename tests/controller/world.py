@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.tick import Ticked, tick
-from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod
+from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod, StampPod
 from bridge.core.snapshot import KubeFacts, Memory, Pause, Promise, Snapshot, YarnFacts
 from bridge.ports import TickRecord
 from tests.core.model import (
@@ -21,6 +21,7 @@ from tests.core.model import (
     resized,
     resized_pod,
     settled,
+    stamped,
     unlabelled,
     with_label,
     written,
@@ -121,6 +122,10 @@ class FakeKube:
     def resize_pod(self, act: ResizePod) -> None:
         with self.world.call("resize_pod", act.promise_id):
             self.world.model = resized_pod(self.world.model, act)
+
+    def stamp(self, act: StampPod) -> None:
+        with self.world.call("stamp", act.promise_id):
+            self.world.model = stamped(self.world.model, act)
 
     def delete(self, act: DeletePod) -> None:
         with self.world.call("delete", act.promise_id):

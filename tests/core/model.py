@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bridge.core.actions import AddLabel, CreatePod, DeletePod, MapLabel, Plan, ResizeNode, ResizePod, UnmapLabel
+from bridge.core.actions import (
+    AddLabel,
+    CreatePod,
+    DeletePod,
+    MapLabel,
+    Plan,
+    ResizeNode,
+    ResizePod,
+    StampPod,
+    UnmapLabel,
+)
 from bridge.core.check import check
 from bridge.core.decide import Decision, decide
 from bridge.core.plan import plan
@@ -92,6 +102,8 @@ def applied(model: Model, done: Round, *, gaps: tuple[str, ...] = (), is_instant
                 model = resized(model, act)
             case ResizePod() as act:
                 model = resized_pod(model, act)
+            case StampPod() as act:
+                model = stamped(model, act)
             case AddLabel(label=label):
                 model = with_label(model, label)
             case MapLabel(host=host, label=label):
@@ -218,6 +230,12 @@ def resized_pod(model: Model, act: ResizePod) -> Model:
         else pod
         for pod in model.kube.pods
     )
+    return replace(model, truth=replace(model.truth, kube=replace(model.kube, pods=there)))
+
+
+def stamped(model: Model, act: StampPod) -> Model:
+    """Write on a pod what its work is worth."""
+    there = tuple(replace(pod, worth=act.worth) if pod.uid == act.uid else pod for pod in model.kube.pods)
     return replace(model, truth=replace(model.truth, kube=replace(model.kube, pods=there)))
 
 
