@@ -9,68 +9,77 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import zip_longest
+from operator import mul
 
 from bridge.core.reasons import Gap
 from bridge.core.snapshot import Snapshot
-from bridge.core.tasks import LENGTHS, AppKind, Counts, Task, TaskHistory, step_ends, step_of
+from bridge.core.tasks import ENDS, LENGTHS, AppKind, Counts, Task, TaskHistory, step_of
 
 ENOUGH = 8
 """How many tasks must have ended anywhere before anything is said of others."""
 WIDER = 2.0
 """For how many tasks of its own the next wider group counts."""
 _NONE = 1e-9
-_ENDS = tuple(step_ends(step) for step in range(LENGTHS))
+_STARTS = (0.0, *ENDS)
+_WIDTHS = tuple(end - start for start, end in zip(_STARTS, ENDS, strict=False))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LifeTable:
     """Which part of all tasks runs longer than the end of each step; where nothing is known, all do."""
 
     longer: tuple[float, ...]
 
+    @cached_property
+    def ending(self) -> tuple[float, ...]:
+        """Which part of those that get into each step ends there."""
+        pairs = itertools.pairwise(self._reached)
+        return tuple(1.0 - after / before if before > _NONE else 0.0 for before, after in pairs)
+
+    @cached_property
+    def _reached(self) -> tuple[float, ...]:
+        """Which part of all tasks gets into each step, and last which runs longer than all of them."""
+        return (1.0, *self.longer)
+
     @classmethod
-    def of(cls, ended: Counts, ages: Iterable[int] = (), wider: LifeTable | None = None) -> LifeTable:
+    def of(cls, ended: Counts, ages: Collection[int] = (), wider: LifeTable | None = None) -> LifeTable:
         """Make it of what has ended, of the steps that running tasks are in, and of a *wider* group's table.
 
         The wider group counts for as much as ``WIDER`` tasks: the more is known of the narrow one, the less.
         """
-        there = Counter(ages)
-        last = max(len(ended) - 1, max(there, default=-1))
-        at_risk = list(ended) + [0.0] * (last + 1 - len(ended))
-        ends, later = tuple(at_risk), 0.0
-        for step in range(last, -1, -1):
-            # Of those that got into this step, the ones that still run in it say nothing of its end.
-            at_risk[step] += later
-            later = at_risk[step] + there[step]
-        longer, part, before = [], 1.0, 1.0
-        for step in range(last + 1):
-            risk, end = at_risk[step], ends[step]
-            if wider is not None:
-                usual = 1.0 - wider.longer[step] / before if before > _NONE else 0.0
-                risk, end, before = risk + WIDER, end + WIDER * usual, wider.longer[step]
-            part *= 1.0 - (end / risk if risk > 0 else 0.0)
-            longer.append(part)
-        return cls(longer=(*longer, *_beyond(part, before, wider, last + 1)))
+        steps = max(len(ended), max(ages, default=-1) + 1)
+        ends = [*ended, *[0.0] * (steps - len(ended))]
+        at_risk = _at_risk(ends, ages)
+        if wider is None:
+            parts = [1.0 - end / risk if risk > 0 else 1.0 for end, risk in zip(ends, at_risk, strict=True)]
+            longer = tuple(itertools.accumulate(parts, mul))
+            return cls(longer=longer + (longer[-1] if longer else 1.0,) * (LENGTHS - steps))
+        rates = zip(ends, at_risk, wider.ending, strict=False)
+        longer = tuple(
+            itertools.accumulate((1.0 - (end + WIDER * usual) / (risk + WIDER) for end, risk, usual in rates), mul)
+        )
+        return cls(longer=longer + _beyond(longer, wider))
 
     def runs_longer(self, seconds: float) -> float:
         """Say which part of all tasks runs longer than this."""
-        step = bisect_left(_ENDS, seconds)
+        step, reached = bisect_left(ENDS, seconds), self._reached
         if step >= LENGTHS:
-            return self.longer[-1]
-        start = 0.0 if step == 0 else _ENDS[step - 1]
-        before = 1.0 if step == 0 else self.longer[step - 1]
-        return before + (self.longer[step] - before) * (seconds - start) / (_ENDS[step] - start)
+            return reached[-1]
+        before = reached[step]
+        return before + (reached[step + 1] - before) * (seconds - _STARTS[step]) / _WIDTHS[step]
 
-    def still_runs(self, age_s: float, in_s: float) -> float:
-        """Say how likely a task of this age runs on for so long; one older than all that ended will."""
+    def still_runs(self, age_s: float, *in_s: float) -> tuple[float, ...]:
+        """Say how likely a task of this age runs on for each of these times; one older than all that ended will."""
         now = self.runs_longer(age_s)
-        return 1.0 if now <= _NONE else min(1.0, self.runs_longer(age_s + in_s) / now)
+        if now <= _NONE:
+            return (1.0,) * len(in_s)
+        return tuple([min(1.0, self.runs_longer(age_s + left_s) / now) if left_s > 0 else 1.0 for left_s in in_s])
 
     def met_still_runs(self, in_s: float) -> float:
         """Say how likely a task that one meets at a chance time runs on for so long (the renewal theorem)."""
@@ -80,17 +89,33 @@ class LifeTable:
 
     def _mean_beyond(self, seconds: float) -> float:
         """Integrate what runs longer, from here on."""
-        points = [seconds, *(end for end in _ENDS if end > seconds)]
+        points = [seconds, *(end for end in ENDS if end > seconds)]
         parts = [self.runs_longer(point) for point in points]
         pairs = zip(itertools.pairwise(points), itertools.pairwise(parts), strict=True)
         return sum((to - since) * (part + next_part) / 2 for (since, to), (part, next_part) in pairs)
 
 
-def _beyond(part: float, before: float, wider: LifeTable | None, first: int) -> Iterable[float]:
+def _at_risk(ends: list[float], ages: Iterable[int]) -> list[float]:
+    """Count those that got through each step or ended there; the ones that still run in it say nothing of its end."""
+    running = [0] * len(ends)
+    for step in ages:
+        running[step] += 1
+    found = ends.copy()
+    later = 0.0
+    for step in range(len(ends) - 1, -1, -1):
+        found[step] += later
+        later = found[step] + running[step]
+    return found
+
+
+def _beyond(longer: tuple[float, ...], wider: LifeTable) -> tuple[float, ...]:
     """Go on as the wider group does where nobody of the narrow one has got."""
-    if wider is None or before <= _NONE:
-        return itertools.repeat(part, LENGTHS - first)
-    return (part * other / before for other in wider.longer[first:])
+    steps = len(longer)
+    part, before = (longer[-1], wider.longer[steps - 1]) if longer else (1.0, 1.0)
+    if before <= _NONE:
+        return (part,) * (LENGTHS - steps)
+    factor = part / before
+    return tuple([factor * other for other in wider.longer[steps:]])
 
 
 UNKNOWN = LifeTable(longer=(1.0,) * LENGTHS)
@@ -116,14 +141,15 @@ class Outlook:
 
     def still_runs(self, task: Task, until: datetime) -> float:
         """Say how likely a task still runs at *until*."""
-        left_s = (until - self.at).total_seconds()
-        if left_s <= 0:
-            return 1.0
+        return self.runs_on(task, (until - self.at).total_seconds())[0]
+
+    def runs_on(self, task: Task, *in_s: float) -> tuple[float, ...]:
+        """Say how likely a task runs on for so many seconds, for each number."""
         key = task.queue, task.app, task.kind
         table = self._by_task.get(key)
         if table is None:
             table = self._by_task[key] = self.table(task.queue, (task.app, task.kind))
-        return table.still_runs(max(0.0, (self.at - task.began).total_seconds()), left_s)
+        return table.still_runs(max(0.0, (self.at - task.began).total_seconds()), *in_s)
 
     def met_still_runs(self, queue: str | None, left: timedelta) -> float:
         """Say how likely a task of a queue that one meets at a chance time runs on for so long."""
@@ -143,7 +169,8 @@ class Outlook:
             return UNKNOWN
         if kind is not None and kind[0] in self._ended_by_app:
             of_app = self._table(kind[0], self._ended_by_app[kind[0]], self.table(queue))
-            return self._table(kind, history.by_app[kind], of_app) if kind in history.by_app else of_app
+            is_one_of_several = kind in history.by_app and len(self._kinds_by_app[kind[0]]) > 1
+            return self._table(kind, history.by_app[kind], of_app) if is_one_of_several else of_app
         if queue is not None and queue in history.by_queue:
             return self._table(queue, history.by_queue[queue], self.table())
         return self._table(None, history.everywhere, None)
@@ -160,6 +187,14 @@ class Outlook:
         for (app, _), counts in self._history.by_app.items():
             found[app].append(counts)
         return {app: tuple(map(sum, zip_longest(*kinds, fillvalue=0.0))) for app, kinds in found.items()}
+
+    @cached_property
+    def _kinds_by_app(self) -> Mapping[str, set[int]]:
+        """Which kinds of tasks of each application have ended, or run."""
+        found: defaultdict[str, set[int]] = defaultdict(set)
+        for app, kind in (*self._history.by_app, *(key for key in self._ages if isinstance(key, tuple))):
+            found[app].add(kind)
+        return found
 
     @cached_property
     def _ages(self) -> Mapping[AppKind | str | None, list[int]]:

@@ -30,7 +30,7 @@ class Statement:
     vcores: int
     """All that goes back."""
     told_at: datetime
-    """When what still runs is preempted."""
+    """When the ResourceManager is told to preempt what still runs, after a short notice."""
     free_vcores: int
     """What is free by then by itself."""
     free_now_vcores: int
@@ -51,13 +51,13 @@ class Fate:
     busy_vcores: float
     """Still held then."""
     tasks_by_app: Mapping[str, float]
-    """Tasks that still run then; those that nobody has read yet are of an application of their own, the node's id."""
+    """Tasks that are preempted; those that nobody has read yet are of an application of their own, the node's id."""
     lost_vcore_s: float
     """What these will have worked, and what the node holds of output that others need."""
 
     @property
     def tasks(self) -> float:
-        """Count the tasks that still run then."""
+        """Count the tasks that are preempted."""
         return sum(self.tasks_by_app.values())
 
 
@@ -71,7 +71,8 @@ def fates(
         deadline = due.get(node.id, node.promise.deadline)
         if deadline is not None and node.state is not State.GONE:
             closes_at = snapshot.at if node.id in due else max(snapshot.at, deadline - lead)
-            found[node.id] = _fate(node, deadline, _told_at(snapshot, deadline), closes_at, outlook)
+            told_at = _told_at(snapshot, deadline)
+            found[node.id] = _fate(node, deadline, told_at, snapshot.policy.overcommit_timeout, closes_at, outlook)
     return found
 
 
@@ -120,23 +121,35 @@ def _told_at(snapshot: Snapshot, deadline: datetime) -> datetime:
     return max(snapshot.at, deadline - snapshot.policy.tail)
 
 
-def _fate(node: ElasticNode, deadline: datetime, told_at: datetime, closes_at: datetime, outlook: Outlook) -> Fate:
-    """Say what becomes of what runs on a node that is closed, or will be at *closes_at*."""
+def _fate(
+    node: ElasticNode, deadline: datetime, told_at: datetime, notice: timedelta, closes_at: datetime, outlook: Outlook
+) -> Fate:
+    """Say what becomes of what runs on a node that is closed, or will be at *closes_at*.
+
+    Preempted is what still runs after the *notice* that ApplicationMasters get.
+    """
     running = None if node.state in GROWING else node.running
     if running is None:
         return Fate(deadline=deadline, busy_vcores=0.0, tasks_by_app={}, lost_vcore_s=0.0)
     is_closed, left = closes_at <= outlook.at, told_at - closes_at
+    left_s, all_s = left.total_seconds(), (left + notice).total_seconds()
     busy, lost, by_app = 0.0, float(running.held_vcore_s), defaultdict[str, float](float)
     for task in running.tasks:
-        part = outlook.still_runs(task, told_at) if is_closed else outlook.met_still_runs(task.queue, left)
+        if is_closed:
+            part, preempted = outlook.runs_on(task, left_s, all_s)
+        else:
+            part, preempted = (outlook.met_still_runs(task.queue, time) for time in (left, left + notice))
         busy += task.vcores * part
-        lost += task.vcores * part * (task.age(outlook.at) + left).total_seconds()
-        by_app[task.app] += part
+        lost += task.vcores * preempted * ((outlook.at - task.began).total_seconds() + all_s)
+        by_app[task.app] += preempted
     unread, vcores = _unread(running)
     if unread:
         # What hasn't been read has mostly just begun.
-        part = outlook.table().runs_longer(left.total_seconds()) if is_closed else outlook.met_still_runs(None, left)
-        busy, by_app[running.node_id] = busy + vcores * part, unread * part
+        part, preempted = (
+            outlook.table().runs_longer(time.total_seconds()) if is_closed else outlook.met_still_runs(None, time)
+            for time in (left, left + notice)
+        )
+        busy, by_app[running.node_id] = busy + vcores * part, unread * preempted
     return Fate(deadline=deadline, busy_vcores=busy, tasks_by_app=by_app, lost_vcore_s=lost)
 
 

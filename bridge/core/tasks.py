@@ -6,14 +6,16 @@ means for the tasks that still run is for ``outlook``.
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 STEPS_PER_DOUBLING = 8
 LENGTHS = 160
-"""From a second up to twelve days; what took longer counts as that."""
+"""From a second up to eleven days; what took longer counts as that."""
+ENDS = tuple(2 ** (step / STEPS_PER_DOUBLING) for step in range(LENGTHS))
+"""Up to what length each step reaches, in seconds."""
 HALVED_EVERY = timedelta(days=1)
 """What ran lately counts more."""
 
@@ -91,13 +93,7 @@ NO_HISTORY = TaskHistory()
 
 def step_of(length: timedelta) -> int:
     """Say which step of length a time is in."""
-    seconds = length.total_seconds()
-    return 0 if seconds <= 1 else min(LENGTHS - 1, 1 + int(STEPS_PER_DOUBLING * math.log2(seconds)))
-
-
-def step_ends(step: int) -> float:
-    """Say, in seconds, up to what length a step reaches."""
-    return float(2 ** (step / STEPS_PER_DOUBLING))
+    return min(LENGTHS - 1, bisect_left(ENDS, length.total_seconds()))
 
 
 def _counted(counts: Counts, step: int) -> Counts:

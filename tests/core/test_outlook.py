@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.outlook import ENOUGH, LifeTable, Outlook
-from bridge.core.tasks import HALVED_EVERY, LENGTHS, NO_HISTORY, EndedTask, TaskHistory, step_ends, step_of
+from bridge.core.tasks import ENDS, HALVED_EVERY, LENGTHS, NO_HISTORY, EndedTask, TaskHistory, step_of
 from tests.build import AT, make_task, seconds
 from tests.core.test_properties import many
 
@@ -30,25 +30,24 @@ def outlook(history: TaskHistory, *running_s: float) -> Outlook:
 @many(200)
 def test_a_length_lies_in_its_step(length_s: float) -> None:
     step = step_of(seconds(length_s))
-    assert length_s <= step_ends(step) + 1e-6 or step == LENGTHS - 1
-    assert step == 0 or length_s >= step_ends(step - 1) - 1e-6
+    assert length_s <= ENDS[step] + 1e-6 or step == LENGTHS - 1
+    assert step == 0 or length_s >= ENDS[step - 1] - 1e-6
 
 
 def test_of_equal_tasks_none_ends_before_its_time_and_all_at_it() -> None:
     table = outlook(NO_HISTORY.learned(AT, ended(*[60.0] * 20), APPS)).table()
     assert table.runs_longer(50) == 1.0
-    assert table.still_runs(10, 30) == 1.0
-    assert table.still_runs(10, 60) == 0.0
+    assert table.still_runs(10, 30, 60) == (1.0, 0.0)
 
 
 def test_a_task_that_has_outlived_all_others_runs_on() -> None:
     table = outlook(NO_HISTORY.learned(AT, ended(*[60.0] * 20), APPS)).table()
-    assert table.still_runs(400, 3600) == 1.0
+    assert table.still_runs(400, 3600) == (1.0,)
 
 
 def test_where_nothing_is_known_everything_runs_on() -> None:
     table = outlook(NO_HISTORY).table()
-    assert (table.still_runs(5, 10**6), table.met_still_runs(10**6)) == (1.0, 1.0)
+    assert (*table.still_runs(5, 10**6), table.met_still_runs(10**6)) == (1.0, 1.0)
 
 
 def test_long_tasks_that_still_run_are_not_taken_for_short_ones() -> None:
@@ -72,7 +71,7 @@ def test_a_task_met_at_a_chance_time_has_half_of_its_time_left() -> None:
 def test_chances_are_chances_and_fall_with_time(lengths_s: list[float], ages: list[int]) -> None:
     table = LifeTable.of(NO_HISTORY.learned(AT, ended(*lengths_s), APPS).everywhere, ages)
     for age_s in (0.0, 7.0, 900.0):
-        chances = [table.still_runs(age_s, left_s) for left_s in (0, 1, 10, 100, 10_000, 10**7)]
+        chances = list(table.still_runs(age_s, 0, 1, 10, 100, 10_000, 10**7))
         assert all(0.0 <= chance <= 1.0 for chance in chances)
         assert chances == sorted(chances, reverse=True)
         assert chances[0] == pytest.approx(1.0)
