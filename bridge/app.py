@@ -22,6 +22,7 @@ from bridge.adapters.fair_queues import FairQueues
 from bridge.adapters.holidays import BadCalendar, Holidays
 from bridge.adapters.kube import KubeCluster, template_extra
 from bridge.adapters.lease import KubeLease
+from bridge.adapters.leaving import Leaving
 from bridge.adapters.metrics import MetricsLoad
 from bridge.adapters.namespaces import TenantNamespaces
 from bridge.adapters.prometheus import HttpTransport, LoadQuery, PrometheusLoad
@@ -65,7 +66,7 @@ from k8s_pool import (
     Timeouts as KubeTimeouts,
 )
 from k8s_pool import load as load_template
-from yarn_client import Timeouts, YarnClient
+from yarn_client import AdminRpc, Timeouts, YarnClient
 
 log = logging.getLogger(__name__)
 
@@ -240,6 +241,14 @@ def _yarn_client(cluster: Cluster) -> YarnClient:
     )
 
 
+def _leaving(cluster: Cluster, clock: Clock) -> Leaving | None:
+    way = cluster.decommission
+    if way is None:
+        return None
+    timeouts = Timeouts(connect_s=cluster.connect_timeout_s, read_s=cluster.read_timeout_s)
+    return Leaving(way.exclude_file, AdminRpc(way.admin_addresses, user=cluster.auth.user, timeouts=timeouts), clock)
+
+
 def _pool(
     settings: Settings,
     name: str,
@@ -286,6 +295,7 @@ def _pool(
             by_queue=is_shared,
             label=policy.label,
             remote_shuffle=cluster.remote_shuffle_queues,
+            leaving=_leaving(cluster, clock),
         ),
         journal=journal,
         clock=clock,

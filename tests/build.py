@@ -19,6 +19,7 @@ from bridge.core.load import Belief, SignalReason, SignalState
 from bridge.core.reasons import Gap, LenderRefusal, Reason
 from bridge.core.resources import NO_ROOM, NOTHING, Resources, Room, Shape
 from bridge.core.snapshot import (
+    CannotDecommission,
     CannotResize,
     ElasticPod,
     KubeFacts,
@@ -487,6 +488,7 @@ def worlds(draw: st.DrawFn, *, is_consistent: bool = False, has_gaps: bool = Fal
         },
         yarn={
             "is_settling": settles,
+            "cannot_decommission": draw(st.sampled_from([CannotDecommission.NOT_CONFIGURED, None])),
             "labels": draw(st.sampled_from([frozenset({LABEL}), frozenset({LABEL}), frozenset[str]()])),
         },
         pause=draw(st.sampled_from([None] * 5 + [Pause(until=AT + minutes(60), why="maintenance")])),

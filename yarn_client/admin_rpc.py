@@ -50,12 +50,13 @@ class AdminRpc:
 
     def refresh_nodes(self) -> None:
         """Have the exclude file read: nodes in it end at once, nodes no longer in it may come back."""
-        self._ask(refresh_call(None))
+        self._ask(refresh_call(is_graceful=False))
 
-    def refresh_nodes_gracefully(self, timeout_s: int) -> None:
+    def refresh_nodes_gracefully(self, timeout_s: int | None = None) -> None:
         """Have the exclude file read: nodes new in it are DECOMMISSIONING for *timeout_s*, then end.
 
-        A timeout that the file gives for a host goes before this one.
+        A timeout that the file gives for a host goes before this one; None: the RM's own
+        (yarn.resourcemanager.nodemanager-graceful-decommission-timeout-secs).
         """
         self._ask(refresh_call(timeout_s))
 
@@ -100,14 +101,16 @@ class AdminRpc:
         return read_reply(call, outcome)
 
 
-def refresh_call(graceful_timeout_s: int | None) -> Call:
-    """Ask for the exclude file to be read; None decommissions at once."""
-    if graceful_timeout_s is None:
-        request = encode((1, _NORMAL))
-    elif graceful_timeout_s < 0:
+def refresh_call(timeout_s: int | None = None, *, is_graceful: bool = True) -> Call:
+    """Ask for the exclude file to be read; if that isn't graceful, nodes new in it end at once."""
+    if timeout_s is not None and timeout_s < 0:
         raise ValueError("a timeout below 0")
+    if not is_graceful:
+        request = encode((1, _NORMAL))
+    elif timeout_s is None:
+        request = encode((1, _GRACEFUL))
     else:
-        request = encode((1, _GRACEFUL), (2, graceful_timeout_s))
+        request = encode((1, _GRACEFUL), (2, timeout_s))
     return Call(protocol=ADMIN, method="refreshNodes", request=request, is_change=True)
 
 

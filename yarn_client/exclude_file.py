@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _OUR_ELEMENT = re.compile(
 _OUR_LINE = re.compile(rb"^([A-Za-z0-9._:-]+) # " + _MARK.encode() + rb"\r?(?:\n|\Z)", re.MULTILINE)
 _EMPTY_ROOT = re.compile(rb"<hosts\s*/>")
 _END_OF_ROOT = b"</hosts>"
+_ONE_AT_A_TIME = threading.Lock()
+"""Pools of one process write the same file."""
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +77,18 @@ def changed(content: bytes, *, add: Mapping[str, int], remove: frozenset[str], i
 
 
 def _change(path: Path, add: Mapping[str, int], remove: frozenset[str]) -> bool:
-    with _reaching(path):
+    """Read, change and write; what another hand writes meanwhile is read again, so that it isn't lost."""
+    is_xml = _is_xml(path)
+    with _reaching(path), _ONE_AT_A_TIME:
         place = path.resolve(strict=True)
-        old = place.read_bytes()
-        new = changed(old, add=add, remove=remove, is_xml=_is_xml(path))
-        if _same(old, new, is_xml=_is_xml(path)):
-            return False
-        _write_beside_and_rename(place, new)
-    return True
+        for _ in range(_TRIES):
+            old = place.read_bytes()
+            new = changed(old, add=add, remove=remove, is_xml=is_xml)
+            if _same(old, new, is_xml=is_xml):
+                return False
+            if _write_beside_and_rename(place, new, instead_of=old):
+                return True
+    raise ExcludeFileUnreachable(f"exclude file {path}: another hand writes it all the time")
 
 
 def _same(old: bytes, new: bytes, *, is_xml: bool) -> bool:
@@ -149,7 +157,8 @@ def _with_lines(content: bytes, hosts: Mapping[str, int]) -> bytes:
     return content + joint + "".join(f"{host} # {_MARK}\n" for host in hosts).encode()
 
 
-def _write_beside_and_rename(place: Path, content: bytes) -> None:
+def _write_beside_and_rename(place: Path, content: bytes, *, instead_of: bytes) -> bool:
+    """Say whether the file still was what it was read as, up to the moment in which it is replaced."""
     was = place.stat()
     handle, beside = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
     try:
@@ -159,10 +168,12 @@ def _write_beside_and_rename(place: Path, content: bytes) -> None:
             os.fchmod(handle, stat.S_IMODE(was.st_mode))
             file.flush()
             os.fsync(handle)
+        if place.read_bytes() != instead_of:
+            return False
         Path(beside).replace(place)
-    except BaseException:
+        return True
+    finally:
         Path(beside).unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

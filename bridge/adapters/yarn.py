@@ -7,15 +7,16 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from bridge.adapters.convert import resources_of, yarn_resource_of
+from bridge.adapters.leaving import Leaving
 from bridge.adapters.queue_tree import QueueTree
 from bridge.adapters.settling import Settling
 from bridge.adapters.work import WorkDone, WorkSeen
 from bridge.adapters.yarn_errors import translated
-from bridge.core.actions import ResizeNode
+from bridge.core.actions import Decommission, Readmit, ResizeNode
 from bridge.core.resources import Resources
-from bridge.core.snapshot import YarnFacts, YarnNode, YarnNodeState
+from bridge.core.snapshot import CannotDecommission, YarnFacts, YarnNode, YarnNodeState
 from bridge.core.waiting import WaitingContainers
-from bridge.ports import Clock
+from bridge.ports import Clock, Rejected
 from yarn_client import (
     AppPart,
     AppReport,
@@ -26,6 +27,7 @@ from yarn_client import (
 )
 
 _USABLE = (NodeState.RUNNING, NodeState.UNHEALTHY, NodeState.DECOMMISSIONING)
+_NOBODY: tuple[Mapping[str, int], CannotDecommission] = ({}, CannotDecommission.NOT_CONFIGURED)
 _UNREAD = (AppPart.RESOURCE_INFO, AppPart.TIMEOUTS, AppPart.APP_LABEL, AppPart.AM_LABEL)
 
 
@@ -34,6 +36,7 @@ class YarnCluster:
 
     *label*: of the elastic nodes; None where they have none. *by_queue*: tell apart whose containers wait and who uses
     nodes of the label, where tenants divide them. *remote_shuffle*: queues whose shuffle isn't kept on nodes.
+    *leaving*: the other way to close a node, where the admin has given an exclude file.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class YarnCluster:
         by_queue: bool = False,
         label: str | None = None,
         remote_shuffle: Collection[str] = (),
+        leaving: Leaving | None = None,
     ) -> None:
         self._client = client
         self._by_queue = by_queue
@@ -52,6 +56,8 @@ class YarnCluster:
         self._clock = clock
         self._settling = Settling(clock, settle)
         self._work = WorkDone(client, remote_shuffle=remote_shuffle)
+        self._leaving = leaving
+        self._states = _USABLE if leaving is None else (*_USABLE, NodeState.DECOMMISSIONED)
         self._minimum: Resources | None = None
         self._minimum_of: datetime | None = None
 
@@ -59,7 +65,7 @@ class YarnCluster:
         """Read nodes, waiting containers and labels; see ``bridge.ports.Yarn``."""
         with translated("read the cluster"):
             before = self._client.cluster_info()
-            nodes = self._client.nodes(_USABLE)
+            nodes = self._client.nodes(self._states)
             apps = self._client.apps((AppState.ACCEPTED, AppState.RUNNING), deselects=_UNREAD)
             queues = QueueTree.of(self._client.scheduler()) if self._by_queue else None
             label_by_host = self._label_by_host()
@@ -69,6 +75,7 @@ class YarnCluster:
                 self._minimum_of = before.started_at
             info = self._client.cluster_info()
             is_settling = self._settling.is_settling(info) or info.started_at != before.started_at
+        excluded, cannot_decommission = _NOBODY if self._leaving is None else self._leaving.look()
         running = [app for app in apps if app.state is AppState.RUNNING]
         work = self._work.look(self._clock.now(), running, self._elastic(nodes), is_sure=not is_settling)
         am_nodes = {app.am_node_id for app in running}
@@ -83,6 +90,8 @@ class YarnCluster:
             elastic_use_by_queue={} if queues is None or self._label is None else queues.use_of(self._label),
             ended=work.ended,
             apps=frozenset(app.app_id for app in running),
+            excluded=excluded,
+            cannot_decommission=cannot_decommission,
             is_settling=is_settling,
         )
 
@@ -101,6 +110,19 @@ class YarnCluster:
         """Map a host to a label; see ``bridge.ports.Yarn``."""
         with translated(f"map host {host} to node label {label or 'none'}"):
             self._client.map_labels({host: label})
+
+    def decommission(self, act: Decommission) -> None:
+        """Have nodes run out and end; see ``bridge.ports.Yarn``."""
+        self._leave().decommission(dict(act.timeout_s_by_host))
+
+    def readmit(self, act: Readmit) -> None:
+        """Let NodeManagers register again; see ``bridge.ports.Yarn``."""
+        self._leave().readmit(frozenset(act.hosts))
+
+    def _leave(self) -> Leaving:
+        if self._leaving is None:
+            raise Rejected("no exclude file is configured (yarn.clusters.NAME.decommission)")
+        return self._leaving
 
     def _elastic(self, nodes: tuple[NodeReport, ...]) -> frozenset[str]:
         """Name the nodes that may be the pool's: those of its label, or all where it has none."""

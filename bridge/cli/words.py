@@ -210,6 +210,11 @@ def act(entry: dict[str, Any]) -> str:
             return f"map {entry['host']} to node label {entry['label']}"
         case "unmap_label":
             return f"clear the node label of {entry['host']}"
+        case "decommission":
+            hosts = ", ".join(f"{host} within {timeout_s} s" for host, timeout_s in entry["timeout_s_by_host"])
+            return f"decommission gracefully: {hosts}"
+        case "readmit":
+            return f"take {', '.join(entry['hosts'])} out of the exclude file"
         case "add_label":
             return f"add node label {entry['label']}, not exclusive"
         case other:

@@ -15,9 +15,11 @@ from bridge.core.actions import (
     Act,
     AddLabel,
     CreatePod,
+    Decommission,
     DeletePod,
     MapLabel,
     Plan,
+    Readmit,
     ResizeNode,
     ResizePod,
     StampPod,
@@ -85,6 +87,10 @@ def describe(step: Step) -> str:
             words += [f"host={host}"]
         case AddLabel(label=label):
             words += [f"label={label}"]
+        case Decommission(timeout_s_by_host=hosts):
+            words += [f"hosts={','.join(f'{host}:{timeout_s}s' for host, timeout_s in hosts)}"]
+        case Readmit(hosts=hosts):
+            words += [f"hosts={','.join(hosts)}"]
         case None:
             pass
     if step.promise is not None:
@@ -172,6 +178,10 @@ def _call(act: Act | None, promise: Promise | None, pool: Pool) -> None:
             pool.yarn.map_label(host, label)
         case UnmapLabel(host=host):
             pool.yarn.map_label(host, None)
+        case Decommission():
+            pool.yarn.decommission(act)
+        case Readmit():
+            pool.yarn.readmit(act)
         case _:
             return
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from bridge.controller.fence import Fence
 from bridge.controller.pool import Pool
 from bridge.controller.sharing import Sharing
-from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod, StampPod
+from bridge.core.actions import CreatePod, Decommission, DeletePod, Readmit, ResizeNode, ResizePod, StampPod
 from bridge.core.ledger import Ledger
 from bridge.core.snapshot import KubeFacts, Memory, Pause, Promise, YarnFacts
 from bridge.core.tasks import TaskHistory
@@ -104,6 +104,14 @@ class FencedYarn:
     def map_label(self, host: str, label: str | None) -> None:
         self._fence.check()
         self._inner.map_label(host, label)
+
+    def decommission(self, act: Decommission) -> None:
+        self._fence.check()
+        self._inner.decommission(act)
+
+    def readmit(self, act: Readmit) -> None:
+        self._fence.check()
+        self._inner.readmit(act)
 
 
 class FencedJournal:

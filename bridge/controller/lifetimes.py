@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Gap
 from bridge.core.resources import Resources
-from bridge.core.snapshot import Promise, YarnFacts, YarnNodeState
+from bridge.core.snapshot import Promise, YarnFacts, YarnNode, YarnNodeState
 from bridge.core.tasks import TaskHistory
 from bridge.ports import PortError, TaskLengths
 
@@ -21,6 +21,9 @@ WRITE_EVERY = timedelta(minutes=5)
 """A crash forgets no more than that."""
 _CUT_SHORT = frozenset({State.FORCED, State.DELETING, State.LOST, State.GONE})
 """Where a task that isn't there any more may not have come to its end."""
+
+
+_RUN_ON = frozenset({YarnNodeState.RUNNING, YarnNodeState.DECOMMISSIONING})
 
 
 class Lifetimes:
@@ -73,9 +76,10 @@ def _where_tasks_may_end(yarn: YarnFacts, promises: tuple[Promise, ...]) -> froz
     """
     own = {promise.node_id: promise.state for promise in promises if promise.node_id is not None}
     least = yarn.minimum + Resources(vcores=0, memory_mib=1)
-    return frozenset(
-        node.node_id
-        for node in yarn.nodes
-        if node.state is YarnNodeState.RUNNING
-        and (own[node.node_id] not in _CUT_SHORT if node.node_id in own else not node.total.fits_in(least))
-    )
+
+    def may_end(node: YarnNode) -> bool:
+        if node.node_id in own:
+            return node.state in _RUN_ON and own[node.node_id] not in _CUT_SHORT
+        return node.state is YarnNodeState.RUNNING and not node.total.fits_in(least)
+
+    return frozenset(node.node_id for node in yarn.nodes if may_end(node))

@@ -108,6 +108,8 @@ def seen(snapshot: Snapshot, gaps: Mapping[str, str]) -> dict[str, Any]:
             "minimum_allocation": plain(yarn.minimum),
             "waiting": [plain(entry) for entry in yarn.waiting],
             "ams_waiting": yarn.ams_waiting,
+            "cannot_decommission": plain(yarn.cannot_decommission),
+            "excluded": dict(yarn.excluded),
         },
         "load": belief(snapshot),
         "gaps": dict(gaps),
@@ -324,4 +326,6 @@ _SNAKE = {
     "AddLabel": "add_label",
     "MapLabel": "map_label",
     "UnmapLabel": "unmap_label",
+    "Decommission": "decommission",
+    "Readmit": "readmit",
 }

@@ -104,7 +104,35 @@ class UnmapLabel:
     host: str
 
 
-Act = CreatePod | ResizeNode | ResizePod | StampPod | DeletePod | AddLabel | MapLabel | UnmapLabel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decommission:
+    """Have nodes decommissioned gracefully: they take nothing new, and ApplicationMasters are told.
+
+    What still runs after its host's time, in seconds from the beginning, ends with the node.
+    """
+
+    timeout_s_by_host: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readmit:
+    """Let NodeManagers register again from these addresses: they are used again."""
+
+    hosts: tuple[str, ...]
+
+
+Act = (
+    CreatePod
+    | ResizeNode
+    | ResizePod
+    | StampPod
+    | DeletePod
+    | AddLabel
+    | MapLabel
+    | UnmapLabel
+    | Decommission
+    | Readmit
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from bridge.core.actions import DeletePod, Purpose, ResizeNode, ResizePod, Step
 from bridge.core.drain import Return
 from bridge.core.growth import create_pod
+from bridge.core.leaving import is_decommissioning, leaves_gracefully
 from bridge.core.lifecycle import GROWING, State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
@@ -28,6 +29,8 @@ def next_step(snapshot: Snapshot, node: ElasticNode, due: Return | None, cordon:
         return _delete(snapshot, node, node.promise.reason)
     if due is not None:
         return _give_back(snapshot, node, due)
+    if is_decommissioning(node):
+        return _delete(snapshot, node, node.promise.reason) if _is_idle(snapshot, node) else _stay(node)
     match node.state:
         case State.REQUESTED:
             return _request(snapshot, node, drop=cordon)
@@ -61,6 +64,12 @@ def _give_back(snapshot: Snapshot, node: ElasticNode, due: Return) -> Step:
         return _delete(snapshot, node, Reason.DEADLINE_NEAR)
     if node.running is None:
         return _stay(node) if node.state is not State.SERVING else _move(snapshot, node, State.DRAINING, due.reason)
+    if leaves_gracefully(snapshot, node, due):
+        is_done = is_decommissioning(node) and _is_idle(snapshot, node)
+        return _delete(snapshot, node, due.reason) if is_done else _move(snapshot, node, State.DRAINING, due.reason)
+    if is_decommissioning(node):
+        # No resize reaches it any more; its ApplicationMasters have been told.
+        return _delete(snapshot, node, due.reason)
     if node.state is State.FORCED or at >= due.ends_at - policy.tail or due.reason is Reason.ONLINE_PODS_WAIT:
         return _force(snapshot, node, node.running, due.reason)
     if node.state is State.EMPTY:

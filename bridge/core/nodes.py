@@ -222,7 +222,8 @@ def _with_pod(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] | N
             return State.SERVING, Reason.CAME_BACK
         return (State.DELETING, Reason.LOST_TOO_LONG) if age > policy.lost_timeout and _is_sure(yarn) else None
     if node.state in _SEEN_BY_RM and node.running is None and _is_sure(yarn):
-        ending = node.state in {State.FORCED, State.EMPTY}
+        is_out = isinstance(node.yarn, YarnNode) and node.yarn.state is YarnNodeState.DECOMMISSIONED
+        ending = node.state in {State.FORCED, State.EMPTY} or (is_out and node.state is State.DRAINING)
         return (State.DELETING if ending else State.LOST), Reason.NODE_UNSEEN
     return None
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 from bridge.core.actions import (
     AddLabel,
     CreatePod,
+    Decommission,
     DeletePod,
     MapLabel,
     Plan,
+    Readmit,
     ResizeNode,
     ResizePod,
     StampPod,
@@ -21,6 +23,7 @@ from bridge.core.decide import Decision
 from bridge.core.drain import Return
 from bridge.core.growth import new_nodes, reopened
 from bridge.core.labelling import host_to_label, label_steps, map_label
+from bridge.core.leaving import leaving_steps
 from bridge.core.node_steps import next_step
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap
@@ -31,6 +34,8 @@ _ORDER = {
     DeletePod: 0,
     ResizeNode: 1,
     ResizePod: 1,
+    Decommission: 3,
+    Readmit: 3,
     UnmapLabel: 3,
     AddLabel: 4,
     MapLabel: 5,
@@ -49,6 +54,7 @@ def plan(snapshot: Snapshot, decision: Decision) -> Plan:
     steps: list[Step] = []
     for node in decision.nodes:
         steps += _steps(snapshot, node, returns.get(node.id), node.id in cordons, node.id in opened)
+    steps += leaving_steps(snapshot, decision.nodes, returns)
     steps += label_steps(snapshot, decision)
     steps += new_nodes(snapshot, decision, len(opened))
     steps += stamps(snapshot, decision.nodes)

@@ -246,6 +246,17 @@ class KubeFacts:
     """Whether pods can be told what their work is worth."""
 
 
+class CannotDecommission(StrEnum):
+    """Why nodes that must go are closed by a resize, and not decommissioned."""
+
+    NOT_CONFIGURED = "not_configured"
+    """The admin has given no exclude file."""
+    FILE = "file"
+    """The exclude file can't be read or written."""
+    ADMIN_PORT = "admin_port"
+    """The ResourceManager's admin port doesn't answer, or the user isn't an admin."""
+
+
 class YarnNodeState(StrEnum):
     """A YARN node's state; what isn't known by name is UNKNOWN, and nothing acts upon it."""
 
@@ -313,6 +324,10 @@ class YarnFacts:
     """Tasks that were there at an earlier look."""
     apps: frozenset[str] = frozenset()
     """Applications that run."""
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    """Hosts that Tidebridge has put into the exclude file, with their timeouts in seconds."""
+    cannot_decommission: CannotDecommission | None = CannotDecommission.NOT_CONFIGURED
+    """Why no node can be decommissioned; None where they can."""
     is_settling: bool = False
     """The ResourceManager started a moment ago: its lists may be half full, so what is missing isn't gone."""
 

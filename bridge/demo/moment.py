@@ -12,7 +12,18 @@ from bridge.controller.act import Outcome
 from bridge.controller.enforce import Written
 from bridge.controller.rebalance import Rounded
 from bridge.controller.tick import Ticked
-from bridge.core.actions import AddLabel, CreatePod, DeletePod, MapLabel, ResizeNode, ResizePod, StampPod, UnmapLabel
+from bridge.core.actions import (
+    AddLabel,
+    CreatePod,
+    Decommission,
+    DeletePod,
+    MapLabel,
+    Readmit,
+    ResizeNode,
+    ResizePod,
+    StampPod,
+    UnmapLabel,
+)
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Gap, Limit, Reason
 from bridge.core.resources import NO_ROOM, Room
@@ -206,7 +217,9 @@ def _kind(outcome: Outcome) -> Kind | None:
             return Kind(purpose.value)
         case ResizePod():
             return Kind.RESIZE
-        case MapLabel() | UnmapLabel() | AddLabel():
+        case Decommission():
+            return Kind.CORDON
+        case MapLabel() | UnmapLabel() | AddLabel() | Readmit():
             return Kind.LABEL
         case StampPod() | None:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod, StampPod
+from bridge.core.actions import CreatePod, Decommission, DeletePod, Readmit, ResizeNode, ResizePod, StampPod
 from bridge.core.snapshot import KubeFacts, Promise, YarnFacts
 
 
@@ -34,6 +34,14 @@ class Yarn(Protocol):
 
     def map_label(self, host: str, label: str | None) -> None:
         """Map a host, registered or not, to a label; None clears it."""
+        ...
+
+    def decommission(self, act: Decommission) -> None:
+        """Have nodes run out and end; repeated it changes their times. Look again for the effect."""
+        ...
+
+    def readmit(self, act: Readmit) -> None:
+        """Let NodeManagers register from these addresses again."""
         ...
 
 

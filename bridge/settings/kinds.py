@@ -92,6 +92,14 @@ def _zone_name(written: str) -> str:
     return written
 
 
+def _admin_address(address: str) -> str:
+    """Accept a ResourceManager's admin address."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise refusal("isn't a ResourceManager's admin address", 'write "HOST:8033"')
+    return address
+
+
 def _resourcemanager(written: str) -> str:
     """Accept a ResourceManager's web address, and give it without a slash at its end."""
     try:
@@ -133,6 +141,7 @@ Clock = Annotated[time, BeforeValidator(_clock)]
 WallTime = Annotated[datetime, BeforeValidator(_wall_time)]
 Cron = Annotated[str, AfterValidator(_cron)]
 ZoneName = Annotated[str, AfterValidator(_zone_name)]
+AdminAddress = Annotated[str, AfterValidator(_admin_address)]
 ResourceManager = Annotated[str, AfterValidator(_resourcemanager)]
 DnsLabel = Annotated[str, AfterValidator(_dns_label)]
 YarnLabel = Annotated[str, AfterValidator(_yarn_label)]

@@ -18,6 +18,7 @@ from bridge import packaged
 from bridge.settings.giving_back import GivingBack
 from bridge.settings.kinds import (
     YEAR_S,
+    AdminAddress,
     Count,
     DnsLabel,
     Positive,
@@ -87,6 +88,25 @@ class Auth(Section):
     that it can be told from people."""
 
 
+class Decommission(Section):
+    """Graceful decommission: nodes that must go run out, and ApplicationMasters are told."""
+
+    exclude_file: Path
+    """What the ResourceManager reads as yarn.resourcemanager.nodes.exclude-path, where Tidebridge can write it. XML,
+    its name ending in .xml: only there has each host a time of its own. No default: the ResourceManager must know
+    it."""
+    admin_addresses: tuple[AdminAddress, ...] = Field(min_length=1)
+    """yarn.resourcemanager.admin.address of each ResourceManager, such as rm1:8033. No default."""
+
+    @field_validator("exclude_file")
+    @classmethod
+    def _resolve(cls, exclude_file: Path, info: ValidationInfo) -> Path:
+        if exclude_file.suffix != ".xml":
+            why = "isn't XML, where each host has a time of its own"
+            raise refusal(why, "give the file a name that ends in .xml, in the ResourceManager's configuration too")
+        return Around.of(info).file(exclude_file)
+
+
 class Cluster(Section):
     """A YARN cluster."""
 
@@ -108,6 +128,9 @@ class Cluster(Section):
     remote_shuffle_queues: tuple[Text, ...] = ()
     """Queues whose shuffle is kept by a remote shuffle service, so that a node holds no output of theirs: named as the
     ResourceManager does (root.etl; etl before 3.4). None by default: output on a node counts as work."""
+    decommission: Decommission | None = None
+    """How nodes that must go by a deadline are closed. null, the default: by a resize over REST, which needs no file
+    and survives a ResourceManager's restart."""
 
 
 class Yarn(Section):

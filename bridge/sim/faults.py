@@ -1,8 +1,8 @@
 """Failures that a test or a schedule asks for: outages, and single calls that fail before or after their effect.
 
 A call is known by its name at the port: ``yarn.observe``, ``yarn.resize``, ``yarn.add_label``, ``yarn.map_label``,
-``yarn.configure``, ``kube.observe``, ``kube.create``, ``kube.resize``, ``kube.stamp``, ``kube.delete``, ``kube.tell``,
-``kube.quota``, ``kube.evict``, ``kube.lease``.
+``yarn.configure``, ``yarn.decommission``, ``kube.observe``, ``kube.create``, ``kube.resize``, ``kube.stamp``,
+``kube.delete``, ``kube.tell``, ``kube.quota``, ``kube.evict``, ``kube.lease``.
 """
 
 from __future__ import annotations

@@ -47,6 +47,8 @@ class NodeManager:
     dead_at: int | None = None
     settled_at: int = 0
     """Until then, after a restart of the ResourceManager, it is listed without what runs on it."""
+    leaving_since: int | None = None
+    """When the ResourceManager began to let it run out."""
     kill_at: int | None = None
     """After this second whatever doesn't fit is preempted. It stays, once set, whatever later resizes say."""
 

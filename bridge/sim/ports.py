@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from types import MappingProxyType
 
-from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod, StampPod
+from bridge.core.actions import CreatePod, Decommission, DeletePod, Readmit, ResizeNode, ResizePod, StampPod
 from bridge.core.reasons import LenderRefusal
 from bridge.core.resources import NO_ROOM, NOTHING, Resources, Room
 from bridge.core.snapshot import (
+    CannotDecommission,
     CannotResize,
     ElasticPod,
     KubeFacts,
@@ -48,14 +49,24 @@ from bridge.sim.world import SimWorld
 ELASTIC_PRIORITY = -100
 State = tuple[object, ...]
 """All that may change of a lender or a pod."""
-_USABLE = frozenset({YarnNodeState.RUNNING, YarnNodeState.UNHEALTHY, YarnNodeState.DECOMMISSIONING})
+_USABLE = frozenset(
+    {YarnNodeState.RUNNING, YarnNodeState.UNHEALTHY, YarnNodeState.DECOMMISSIONING, YarnNodeState.DECOMMISSIONED}
+)
 
 
 class SimYarn:
     """The YARN cluster of a simulated world."""
 
-    def __init__(self, world: SimWorld, *, settling: timedelta = timedelta(seconds=15)) -> None:
+    def __init__(
+        self,
+        world: SimWorld,
+        *,
+        settling: timedelta = timedelta(seconds=15),
+        cannot_decommission: CannotDecommission | None = CannotDecommission.NOT_CONFIGURED,
+    ) -> None:
         self._world = world
+        self.cannot_decommission = cannot_decommission
+        """None where the admin has given an exclude file, and the admin port answers."""
         self._settling = settling
         self._released = world.yarn.work.released_count
         """How many containers were over at the last look."""
@@ -77,6 +88,8 @@ class SimYarn:
                 labels=frozenset(manager.scheduler.is_exclusive),
                 label_by_host=MappingProxyType(dict(manager.label_by_host)),
                 ended=ended,
+                excluded=MappingProxyType(dict(manager.excluded)),
+                cannot_decommission=self.cannot_decommission,
                 apps=frozenset(app.id for app in apps if app.state is AppState.RUNNING),
                 is_settling=world.now - started_at < self._settling,
             )
@@ -101,6 +114,16 @@ class SimYarn:
         with self._call("yarn.map_label"):
             self._world.yarn.map_label(host, label)
 
+    def decommission(self, act: Decommission) -> None:
+        """Have nodes run out and end."""
+        with self._call("yarn.decommission"):
+            self._world.yarn.decommission(dict(act.timeout_s_by_host))
+
+    def readmit(self, act: Readmit) -> None:
+        """Let NodeManagers register from these addresses again."""
+        with self._call("yarn.decommission"):
+            self._world.yarn.readmit(act.hosts)
+
     @contextmanager
     def _call(self, name: str) -> Iterator[None]:
         with self._world.faults.around(name):
@@ -116,7 +139,7 @@ class SimYarn:
         return YarnNode(
             node_id=node.id,
             state=node.state,
-            total=node.total,
+            total=node.total if node.leaving_since is None else node.used,
             used=node.used if is_settled else NOTHING,
             containers=len(node.containers) if is_settled else 0,
             label=node.label,

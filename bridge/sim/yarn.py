@@ -5,7 +5,7 @@ Who gets a container is decided in ``placing``, what becomes of applications in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 
 from bridge.core.resources import Resources
@@ -49,6 +49,8 @@ class ResourceManager:
         self.label_by_host: dict[str, str] = {}
         self.label_by_node: dict[str, str] = {}
         """Labels given to one port of a host."""
+        self.excluded: dict[str, int] = {}
+        """Hosts in the exclude file, with their timeouts in seconds."""
         self.started_at = -_UP_BEFORE_S
         self.told_to_stop: Callable[[NodeManager], None] = lambda _: None
         """Called when a NodeManager's process ends because the ResourceManager wants it to."""
@@ -103,7 +105,7 @@ class ResourceManager:
             self._register(node)
 
     def _register(self, node: NodeManager) -> None:
-        if not self._config.minimum.fits_in(node.total):
+        if not self._config.minimum.fits_in(node.total) or node.host in self.excluded:
             self._refuse(node)
             return
         before = self.nodes.get(node.id)
@@ -111,7 +113,7 @@ class ResourceManager:
             self._deactivate(before, YarnNodeState.LOST)
         if node.registered_at == 0:
             node.registered_at = self._timeline.now
-        node.state, node.is_known, node.kill_at = YarnNodeState.RUNNING, True, None
+        node.state, node.is_known, node.kill_at, node.leaving_since = YarnNodeState.RUNNING, True, None, None
         node.label = self.label_of(node)
         self._cleared.discard(node.id)
         self.nodes[node.id] = node
@@ -161,7 +163,7 @@ class ResourceManager:
         The same total is ignored, timeout included. −1 keeps what runs, unless an earlier timeout is still stored.
         """
         node = self.node(node_id)
-        if not node.is_known:
+        if not node.is_known or node.leaving_since is not None:
             text = f"Failed to update the node resource {node_id}."
             raise RmRefusal(503, "YarnRuntimeException", text)
         before = node.total
@@ -189,6 +191,38 @@ class ResourceManager:
                 return
             if not container.is_over:
                 self.work.lose(container, Loss.PREEMPTED)
+
+    # --- Leaving
+
+    def decommission(self, timeout_s_by_host: Mapping[str, int]) -> None:
+        """Have the exclude file read with these hosts in it: their nodes take nothing new, and end after their time."""
+        self.excluded |= timeout_s_by_host
+        for host, timeout_s in timeout_s_by_host.items():
+            node = self.nodes.get(id_on(host))
+            if node is None or not node.is_known:
+                continue
+            if node.leaving_since is None:
+                node.leaving_since, node.state = self._timeline.now, YarnNodeState.DECOMMISSIONING
+                self.scheduler.touch(node)
+            self._timeline.at(max(self._timeline.now, node.leaving_since + timeout_s), self._decommissioned, node)
+
+    def readmit(self, hosts: Iterable[str]) -> None:
+        """Have the exclude file read without these hosts: what has not ended yet goes on."""
+        for host in hosts:
+            self.excluded.pop(host, None)
+            node = self.nodes.get(id_on(host))
+            if node is not None and node.is_known and node.leaving_since is not None:
+                node.leaving_since, node.state = None, YarnNodeState.RUNNING
+                self.scheduler.touch(node)
+
+    def _decommissioned(self, node: NodeManager) -> None:
+        timeout_s = self.excluded.get(node.host)
+        if not node.is_known or node.leaving_since is None or timeout_s is None:
+            return
+        if self._timeline.now >= node.leaving_since + timeout_s:
+            self._dies(node)
+            self._deactivate(node, YarnNodeState.DECOMMISSIONED)
+            self.told_to_stop(node)
 
     # --- Labels
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -271,5 +272,9 @@ def connected_to_lab(folder: Path) -> Iterator[Lab]:
     )
     with ExitStack() as stack:
         admin = stack.enter_context(closing(connect(kubeconfig=Path(environment("KUBECONFIG")))))
-        pool = stack.enter_context(connected(folder, rm=rm, kubeconfig=kubeconfig, template=template))
+        way = {
+            "exclude_file": environment("TIDEBRIDGE_LAB_EXCLUDE"),
+            "admin_addresses": [f"{urlsplit(rm).hostname}:8033"],
+        }
+        pool = stack.enter_context(connected(folder, rm=rm, kubeconfig=kubeconfig, template=template, decommission=way))
         yield Lab(pool.yarn, pool.kube, admin, folder)

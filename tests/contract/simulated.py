@@ -100,7 +100,7 @@ def new_world() -> SimWorld:
 def direct() -> Iterator[SimulatedWorld]:
     """Make a world whose ports are the simulation's own."""
     world = new_world()
-    yarn = SimYarn(world, settling=timedelta(seconds=SETTLE_S))
+    yarn = SimYarn(world, settling=timedelta(seconds=SETTLE_S), cannot_decommission=None)
     yield SimulatedWorld(world, yarn, SimKube(world, POOL), world.pass_time)
 
 

@@ -19,9 +19,18 @@ VCORES_PER_CORE = SHAPE.yarn.vcores * 5.0
 
 
 @contextmanager
-def connected(folder: Path, *, rm: str, kubeconfig: Path, template: Path, clock: Clock | None = None) -> Iterator[Pool]:
+def connected(
+    folder: Path,
+    *,
+    rm: str,
+    kubeconfig: Path,
+    template: Path,
+    clock: Clock | None = None,
+    decommission: Mapping[str, object] | None = None,
+) -> Iterator[Pool]:
     """Connect one pool to a ResourceManager and an API server; each look at Kubernetes reads its lists."""
-    with opened(folder, rm=rm, kubeconfig=kubeconfig, template=template, clock=clock) as app:
+    way = {} if decommission is None else {"decommission": dict(decommission)}
+    with opened(folder, rm=rm, kubeconfig=kubeconfig, template=template, clock=clock, cluster=way) as app:
         (pool,) = app.pools
         assert pool.policy.shape == SHAPE
         yield pool
@@ -36,8 +45,9 @@ def opened(
     template: Path,
     clock: Clock | None = None,
     sections: Mapping[str, object] = MappingProxyType({}),
+    cluster: Mapping[str, object] = MappingProxyType({}),
 ) -> Iterator[App]:
-    """Build what the settings of one pool, and *sections* besides, say."""
+    """Build what the settings of one pool, and *sections* and the *cluster*'s keys besides, say."""
     vcores, memory_mib = SHAPE.yarn.vcores, SHAPE.yarn.memory_mib
     pool = {
         "cluster": "main",
@@ -51,11 +61,11 @@ def opened(
         },
         "pod_template": str(template),
     }
-    cluster = {"resourcemanagers": [rm], "vcores_per_core": VCORES_PER_CORE, "settle_s": SETTLE_S}
+    main = {"resourcemanagers": [rm], "vcores_per_core": VCORES_PER_CORE, "settle_s": SETTLE_S, **cluster}
     url = f"sqlite:///{folder / 'contract.db'}"
     values = {
         "store": {"url": url},
-        "yarn": {"clusters": {"main": cluster}},
+        "yarn": {"clusters": {"main": main}},
         "kubernetes": {"kubeconfig": str(kubeconfig)},
         "pools": {POOL: pool},
         **sections,

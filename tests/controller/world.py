@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.tick import Ticked, tick
-from bridge.core.actions import CreatePod, DeletePod, ResizeNode, ResizePod, StampPod
+from bridge.core.actions import CreatePod, Decommission, DeletePod, Readmit, ResizeNode, ResizePod, StampPod
 from bridge.core.snapshot import KubeFacts, Memory, Pause, Promise, Snapshot, YarnFacts
 from bridge.ports import TickRecord
 from tests.core.model import (
@@ -18,8 +18,10 @@ from tests.core.model import (
     created,
     deleted,
     labelled,
+    readmitted,
     resized,
     resized_pod,
+    running_out,
     settled,
     stamped,
     unlabelled,
@@ -156,6 +158,14 @@ class FakeYarn:
         with self.world.call("map_label", host):
             model = self.world.model
             self.world.model = unlabelled(model, host) if label is None else labelled(model, host, label)
+
+    def decommission(self, act: Decommission) -> None:
+        with self.world.call("decommission", *(host for host, _ in act.timeout_s_by_host)):
+            self.world.model = running_out(self.world.model, act)
+
+    def readmit(self, act: Readmit) -> None:
+        with self.world.call("readmit", *act.hosts):
+            self.world.model = readmitted(self.world.model, act)
 
 
 @dataclass(frozen=True, slots=True)

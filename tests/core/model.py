@@ -13,12 +13,15 @@ from datetime import datetime, timedelta
 from bridge.core.actions import (
     AddLabel,
     CreatePod,
+    Decommission,
     DeletePod,
     MapLabel,
     Plan,
+    Readmit,
     ResizeNode,
     ResizePod,
     StampPod,
+    Step,
     UnmapLabel,
 )
 from bridge.core.check import check
@@ -93,25 +96,7 @@ def applied(model: Model, done: Round, *, gaps: tuple[str, ...] = (), is_instant
     for step in done.plan.steps:
         if "promises" not in gaps:
             model = written(model, step.promise)
-        match step.act:
-            case CreatePod() as act if step.promise is not None:
-                model = created(model, act, step.promise)
-            case DeletePod(uid=uid):
-                model = deleted(model, uid, is_instant=is_instant)
-            case ResizeNode() as act if "yarn" not in gaps:
-                model = resized(model, act)
-            case ResizePod() as act:
-                model = resized_pod(model, act)
-            case StampPod() as act:
-                model = stamped(model, act)
-            case AddLabel(label=label):
-                model = with_label(model, label)
-            case MapLabel(host=host, label=label):
-                model = labelled(model, host, label)
-            case UnmapLabel(host=host):
-                model = unlabelled(model, host)
-            case _:
-                pass
+        model = _done(model, step, gaps, is_instant=is_instant)
         if "promises" not in gaps:
             model = written(model, step.done)
     model = settled(model)
@@ -120,6 +105,32 @@ def applied(model: Model, done: Round, *, gaps: tuple[str, ...] = (), is_instant
     memory = model.truth.memory if "promises" in gaps else done.decision.memory
     kept = tuple(promise for promise in model.promises if not promise.is_over)
     return replace(model, truth=replace(model.truth, memory=memory, promises=kept, fresh_ids=ids), rounds=rounds)
+
+
+def _done(model: Model, step: Step, gaps: tuple[str, ...], *, is_instant: bool) -> Model:
+    match step.act:
+        case CreatePod() as act if step.promise is not None:
+            return created(model, act, step.promise)
+        case DeletePod(uid=uid):
+            return deleted(model, uid, is_instant=is_instant)
+        case ResizeNode() as act if "yarn" not in gaps:
+            return resized(model, act)
+        case ResizePod() as act:
+            return resized_pod(model, act)
+        case StampPod() as act:
+            return stamped(model, act)
+        case Decommission() as act if "yarn" not in gaps:
+            return running_out(model, act)
+        case Readmit() as act if "yarn" not in gaps:
+            return readmitted(model, act)
+        case AddLabel(label=label):
+            return with_label(model, label)
+        case MapLabel(host=host, label=label):
+            return labelled(model, host, label)
+        case UnmapLabel(host=host):
+            return unlabelled(model, host)
+        case _:
+            return model
 
 
 def elapsed(model: Model, length: timedelta) -> Model:
@@ -249,6 +260,24 @@ def resized(model: Model, act: ResizeNode) -> Model:
         ends = model.truth.at + act.overcommit_timeout + model.truth.policy.kill_time
         model = replace(model, ends_at={act.node_id: ends, **model.ends_at})
     return _with_yarn(model, replace(model.yarn, nodes=nodes))
+
+
+def running_out(model: Model, act: Decommission) -> Model:
+    """Put hosts into the exclude file: their nodes take nothing new."""
+    hosts = dict(act.timeout_s_by_host)
+    nodes = tuple(
+        replace(node, state=YarnNodeState.DECOMMISSIONING, total=node.used)
+        if node.host in hosts and node.state is YarnNodeState.RUNNING
+        else node
+        for node in model.yarn.nodes
+    )
+    return _with_yarn(model, replace(model.yarn, nodes=nodes, excluded={**model.yarn.excluded, **hosts}))
+
+
+def readmitted(model: Model, act: Readmit) -> Model:
+    """Take hosts out of the exclude file."""
+    excluded = {host: timeout_s for host, timeout_s in model.yarn.excluded.items() if host not in act.hosts}
+    return _with_yarn(model, replace(model.yarn, excluded=excluded))
 
 
 def with_label(model: Model, label: str) -> Model:

@@ -21,7 +21,7 @@ from bridge.core.lifecycle import State
 from bridge.core.load import SignalPolicy
 from bridge.core.reasons import Gap
 from bridge.core.resources import NO_ROOM, Resources, Room, Shape
-from bridge.core.snapshot import Basis, PoolPolicy, Promise
+from bridge.core.snapshot import Basis, CannotDecommission, PoolPolicy, Promise
 from bridge.core.window import WindowSpan
 from bridge.ports import JournalUnavailable, Kube, Unavailable, Yarn
 from bridge.replay.journal import MemoryJournal
@@ -229,6 +229,7 @@ class Weather:
         """Start a controller that knows nothing but what is in the journal and the world."""
         is_by_use = self.seed % 2 == 1
         requested = SHAPE.pod.share(0.1) if is_by_use else None
+        cannot_decommission = None if self.seed // 2 % 2 == 1 else CannotDecommission.NOT_CONFIGURED
         return Pool(
             policy=PoolPolicy(
                 name="night",
@@ -240,7 +241,7 @@ class Weather:
             ),
             windows=self._around,
             kube=cast(Kube, self._port("kube", SimKube(self.world, "night", requested=requested))),
-            yarn=cast(Yarn, self._port("yarn", SimYarn(self.world))),
+            yarn=cast(Yarn, self._port("yarn", SimYarn(self.world, cannot_decommission=cannot_decommission))),
             journal=cast(Journal, self._port("journal", self.journal)),
             clock=self.clock,
             new_id=lambda: f"{next(self._ids):08x}",

@@ -55,10 +55,14 @@ def test_a_call_is_written_as_hadoop_reads_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timeout_s", "request_bytes"), [(None, b"\x08\x01"), (0, b"\x08\x02\x10\x00"), (300, b"\x08\x02\x10\xac\x02")]
+    ("timeout_s", "request_bytes"), [(None, b"\x08\x02"), (0, b"\x08\x02\x10\x00"), (300, b"\x08\x02\x10\xac\x02")]
 )
-def test_nodes_end_at_once_or_after_a_timeout(timeout_s: int | None, request_bytes: bytes) -> None:
+def test_nodes_end_after_a_timeout_ours_or_the_resourcemanagers(timeout_s: int | None, request_bytes: bytes) -> None:
     assert refresh_call(timeout_s).request == request_bytes
+
+
+def test_nodes_end_at_once() -> None:
+    assert refresh_call(is_graceful=False).request == b"\x08\x01"
 
 
 def test_a_server_reads_what_was_asked_and_by_whom() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from yarn_client import exclude_file
 from yarn_client.errors import BadExcludeFile, ExcludeFileUnreachable
 from yarn_client.exclude_file import Excluded, changed, exclude, parse, read_excluded, readmit
 
@@ -129,3 +133,42 @@ def test_a_file_that_isnt_there_is_said_and_not_made(tmp_path: Path) -> None:
 def test_a_host_that_would_be_read_as_something_else_is_a_bug_of_the_caller(host: str) -> None:
     with pytest.raises(ValueError, match="is no host"):
         changed(b"", add={host: 1}, remove=frozenset(), is_xml=False)
+
+
+def test_what_another_hand_writes_meanwhile_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, "exclude.xml", OTHERS)
+    changed_by_us = exclude_file.changed
+    theirs = iter([b"<hosts>\n  <host><name>new-1</name></host>\n</hosts>\n"])
+
+    def overtaken(*arguments: Any, **more: Any) -> bytes:
+        found = changed_by_us(*arguments, **more)
+        for content in theirs:
+            path.write_bytes(content)
+        return found
+
+    monkeypatch.setattr(exclude_file, "changed", overtaken)
+    assert exclude(path, {"10.0.0.1": 90})
+    assert read_excluded(path) == Excluded({"10.0.0.1": 90}, frozenset({"new-1"}))
+
+
+def test_a_file_that_is_written_all_the_time_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, "exclude.xml", OTHERS)
+    changed_by_us, times = exclude_file.changed, itertools.count()
+
+    def overtaken(*arguments: Any, **more: Any) -> bytes:
+        path.write_bytes(OTHERS + f"<!-- {next(times)} -->\n".encode())
+        return changed_by_us(*arguments, **more)
+
+    monkeypatch.setattr(exclude_file, "changed", overtaken)
+    with pytest.raises(ExcludeFileUnreachable, match="all the time"):
+        exclude(path, {"10.0.0.1": 90})
+    assert read_excluded(path).others == OTHER_HOSTS
+    assert [entry.name for entry in tmp_path.iterdir()] == ["exclude.xml"], "nothing is left beside it"
+
+
+def test_pools_of_one_process_write_the_same_file_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, "exclude.xml", OTHERS)
+    hosts = [f"10.0.0.{number}" for number in range(40)]
+    with ThreadPoolExecutor(8) as pools:
+        assert all(pools.map(lambda host: exclude(path, {host: 90}), hosts))
+    assert read_excluded(path) == Excluded(dict.fromkeys(hosts, 90), OTHER_HOSTS)
