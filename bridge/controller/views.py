@@ -125,6 +125,7 @@ def explain(record: TickRecord, topic: str, name: str | None) -> dict[str, Any]:
             found = {
                 "gives_back": sections.get("statements", []),
                 "formula": STATEMENT,
+                "ways": _ways(sections["seen"]),
                 "window": decided["window"],
                 "returns": decided["returns"],
                 "nodes": sections.get("running", []),
@@ -179,6 +180,16 @@ def explain_round(record: TickRecord, topic: str, name: str | None) -> dict[str,
 def is_of_round(topic: str) -> bool:
     """Say whether a topic is about tenants."""
     return topic in {known.split()[0] for known in ROUND_TOPICS}
+
+
+def _ways(seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Say in which ways room can be given back besides deleting pods: why not, or null where they can."""
+    kube, yarn = seen["kubernetes"], seen["yarn"]
+    return {
+        "cannot_resize": kube.get("cannot_resize") if isinstance(kube, Mapping) else kube,
+        "cannot_decommission": yarn.get("cannot_decommission") if isinstance(yarn, Mapping) else yarn,
+        "may_stamp": kube.get("may_stamp", False) if isinstance(kube, Mapping) else False,
+    }
 
 
 def _one(entries: list[dict[str, Any]], key: str, name: str | None, what: str) -> dict[str, Any]:

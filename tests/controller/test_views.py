@@ -133,6 +133,11 @@ def test_what_is_said_of_a_deadline_is_the_sum_of_what_is_expected_of_its_nodes(
     assert sum(1 for entry, _ in told if entry["preempted_tasks"] > 0) >= 3
 
 
+def test_the_ways_to_give_back_are_named_and_why_there_are_no_others(records: list[TickRecord]) -> None:
+    ways = {"cannot_resize": None, "cannot_decommission": "not_configured", "may_stamp": False}
+    assert all(_explained(record, "give-back")["ways"] == ways for record in records)
+
+
 def _gives_back(record: TickRecord) -> Any:
     return views.status(record, Memory(), "replay", record.at)["gives_back"]
 
