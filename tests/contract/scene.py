@@ -106,6 +106,7 @@ class Scene:
         requests: Room = SHAPE.pod,
         lives_at_most: timedelta = timedelta(minutes=45),
         deadline: datetime | None = None,
+        label: str | None = LABEL,
     ) -> None:
         """Make the pod of a promise."""
         lender = lender or self.lenders[0]
@@ -114,7 +115,7 @@ class Scene:
             lender=lender,
             shape=SHAPE.yarn,
             requests=requests,
-            label=LABEL,
+            label=label,
             lives_at_most=lives_at_most,
             grace=GRACE,
         )
