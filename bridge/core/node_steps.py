@@ -65,7 +65,7 @@ def _give_back(snapshot: Snapshot, node: ElasticNode, due: Return) -> Step:
     if node.running is None:
         return _stay(node) if node.state is not State.SERVING else _move(snapshot, node, State.DRAINING, due.reason)
     if leaves_gracefully(snapshot, node, due):
-        is_done = is_decommissioning(node) and _is_idle(snapshot, node)
+        is_done = is_decommissioning(node) and _is_idle(snapshot, node) and node.running.held_vcore_s == 0
         return _delete(snapshot, node, due.reason) if is_done else _move(snapshot, node, State.DRAINING, due.reason)
     if is_decommissioning(node):
         # No resize reaches it any more; its ApplicationMasters have been told.

@@ -22,6 +22,7 @@ from bridge.sim.queue_tree import QueueNode, read_tree
 from bridge.sim.scheduler_conf import Mutation, SchedulerConf
 from bridge.sim.work import Loss, Work
 
+_LEAVING_LOOK_S = 2
 _RETRY_S = 2
 """How long, at the most, after the lists are there again, the last NodeManager is back."""
 
@@ -197,14 +198,14 @@ class ResourceManager:
     def decommission(self, timeout_s_by_host: Mapping[str, int]) -> None:
         """Have the exclude file read with these hosts in it: their nodes take nothing new, and end after their time."""
         self.excluded |= timeout_s_by_host
-        for host, timeout_s in timeout_s_by_host.items():
+        for host in timeout_s_by_host:
             node = self.nodes.get(id_on(host))
             if node is None or not node.is_known:
                 continue
             if node.leaving_since is None:
                 node.leaving_since, node.state = self._timeline.now, YarnNodeState.DECOMMISSIONING
                 self.scheduler.touch(node)
-            self._timeline.at(max(self._timeline.now, node.leaving_since + timeout_s), self._decommissioned, node)
+                self._timeline.at(self._timeline.now + 1, self._look_at_leaving, node)
 
     def readmit(self, hosts: Iterable[str]) -> None:
         """Have the exclude file read without these hosts: what has not ended yet goes on."""
@@ -215,14 +216,17 @@ class ResourceManager:
                 node.leaving_since, node.state = None, YarnNodeState.RUNNING
                 self.scheduler.touch(node)
 
-    def _decommissioned(self, node: NodeManager) -> None:
-        timeout_s = self.excluded.get(node.host)
-        if not node.is_known or node.leaving_since is None or timeout_s is None:
+    def _look_at_leaving(self, node: NodeManager) -> None:
+        """End a node whose time is up, or on which nothing runs any more."""
+        if not node.is_known or node.leaving_since is None:
             return
-        if self._timeline.now >= node.leaving_since + timeout_s:
-            self._dies(node)
-            self._deactivate(node, YarnNodeState.DECOMMISSIONED)
-            self.told_to_stop(node)
+        ends_at = node.leaving_since + self.excluded.get(node.host, 0)
+        if node.containers and self._timeline.now < ends_at:
+            self._timeline.at(self._timeline.now + _LEAVING_LOOK_S, self._look_at_leaving, node)
+            return
+        self._dies(node)
+        self._deactivate(node, YarnNodeState.DECOMMISSIONED)
+        self.told_to_stop(node)
 
     # --- Labels
 

@@ -56,6 +56,10 @@ def test_a_node_that_runs_out_is_left_alone_until_nothing_runs_on_it() -> None:
     assert isinstance(act, DeletePod)
 
 
+def test_output_that_others_need_keeps_a_node_that_runs_out() -> None:
+    assert acts(ending(draining(containers=0, held_vcore_s=60), excluded={ip_of("p"): 660})) == []
+
+
 def test_one_that_was_told_and_did_not_hear_is_told_again_with_the_same_time() -> None:
     deaf = draining(state=YarnNodeState.RUNNING)
     assert acts(ending(deaf, excluded={ip_of("p"): 660})) == [Decommission(timeout_s_by_host=((ip_of("p"), 660),))]

@@ -1,0 +1,71 @@
+"""A window's end by graceful decommission: nodes run out, short work ends, long work ends with its pod, in time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.lab.controller import Controller, configuration, next_night
+from tests.lab.lab import environment, online_running, pods, rm, scale_online, within
+from tests.lab.sleeps import sleeps
+from tests.lab.story import Story, wait_until
+from yarn_client import read_excluded
+
+pytestmark = pytest.mark.lab
+
+OPEN, LEAD = timedelta(minutes=3), timedelta(seconds=75)
+
+
+def test_nodes_run_out_by_the_windows_end_and_their_addresses_are_free_again(tmp_path: Path, empty_stage: None) -> None:
+    story = Story("Graceful decommission")
+    night = next_night(ahead=timedelta(seconds=12), length=OPEN, lead=LEAD)
+    exclude_file = Path(environment("TIDEBRIDGE_LAB_EXCLUDE"))
+    rm_host = urlsplit(environment("TIDEBRIDGE_LAB_RM")).hostname
+    way = f'decommission: {{exclude_file: "{exclude_file}", admin_addresses: ["{rm_host}:8033"]}}'
+    settings = configuration(night, 4).replace("settle_s: 10.0}", f"settle_s: 10.0, {way}}}")
+    settings = settings.replace("    limits:\n", "    giving_back: {max_lead: 0m}\n    limits:\n")
+    assert way in settings
+    controller = Controller(tmp_path, night, settings=settings)
+    assert read_excluded(exclude_file).ours == {}
+    scale_online(0)
+    within(30, lambda: online_running() == 0, "the online service is gone for the night")
+    with sleeps(tmp_path, containers=6, seconds=600) as long, sleeps(tmp_path, containers=7, seconds=90) as short:
+        try:
+            wait_until(night.opens)
+            controller.start()
+            within(90, lambda: len(long.sleeping()) == 6 and len(short.sleeping()) == 7, "all work runs")
+            story.tell("the work runs, on elastic nodes but for what the static node holds")
+            wait_until(night.closes_to_work)
+            within(10, lambda: set(_elastic_states()) == {"DECOMMISSIONING"}, "all elastic nodes run out")
+            left_s = read_excluded(exclude_file).ours
+            assert set(left_s) == {host for host, _ in _elastic()}
+            assert all(
+                timeout_s is not None and 0 < timeout_s <= LEAD.total_seconds() + 2 for timeout_s in left_s.values()
+            )
+            story.tell(f"{len(left_s)} nodes are DECOMMISSIONING, to end {max(filter(None, left_s.values()))} s later")
+            ways = controller.ask("explain", "give-back")["ways"]
+            assert ways["cannot_decommission"] is None
+            assert short.finish(60)["finalStatus"] == "SUCCEEDED"
+            assert len(long.sleeping()) == 6, "what runs may end"
+            story.tell("the short work has ended by itself, the long work goes on")
+            wait_until(night.back_by)
+            assert pods() == []
+            story.tell("all is back at the window's end")
+            assert short.report()["preemptedResourceVCores"] == 0
+            within(20, lambda: read_excluded(exclude_file).ours == {}, "the addresses may be used again")
+        finally:
+            controller.stop()
+    assert "ResizeNode" not in controller.log, "nothing was told by a resize"
+
+
+def _elastic() -> list[tuple[str, str]]:
+    """List the elastic nodes that the ResourceManager counts as active: address and state."""
+    listed = (rm("nodes?states=RUNNING,DECOMMISSIONING,UNHEALTHY")["nodes"] or {}).get("node", [])
+    return [(node["id"].rpartition(":")[0], node["state"]) for node in listed if node.get("nodeLabels")]
+
+
+def _elastic_states() -> list[str]:
+    return [state for _, state in _elastic()]
