@@ -47,6 +47,8 @@ class Sleeps:
         """List its containers that run, without the ApplicationMaster's."""
         attempt = self.app_id.replace("application", "appattempt", 1) + "_000001"
         listed = rm(f"apps/{self.app_id}/appattempts/{attempt}/containers").get("container", [])
+        # One alone isn't in a list.
+        listed = [listed] if isinstance(listed, dict) else listed
         return tuple(
             Sleeping(
                 id=one["containerId"],
