@@ -32,11 +32,11 @@ def test_nodes_run_out_by_the_windows_end_and_their_addresses_are_free_again(tmp
     assert read_excluded(exclude_file).ours == {}
     scale_online(0)
     within(30, lambda: online_running() == 0, "the online service is gone for the night")
-    with sleeps(tmp_path, containers=6, seconds=600) as long, sleeps(tmp_path, containers=7, seconds=90) as short:
+    with sleeps(tmp_path, containers=5, seconds=600) as long, sleeps(tmp_path, containers=4, seconds=90) as short:
         try:
             wait_until(night.opens)
             controller.start()
-            within(90, lambda: len(long.sleeping()) == 6 and len(short.sleeping()) == 7, "all work runs")
+            within(90, lambda: len(long.sleeping()) == 5 and len(short.sleeping()) == 4, "all work runs")
             story.tell("the work runs, on elastic nodes but for what the static node holds")
             wait_until(night.closes_to_work)
             within(10, lambda: set(_elastic_states()) == {"DECOMMISSIONING"}, "all elastic nodes run out")
@@ -49,7 +49,7 @@ def test_nodes_run_out_by_the_windows_end_and_their_addresses_are_free_again(tmp
             ways = controller.ask("explain", "give-back")["ways"]
             assert ways["cannot_decommission"] is None
             assert short.finish(60)["finalStatus"] == "SUCCEEDED"
-            assert len(long.sleeping()) == 6, "what runs may end"
+            assert len(long.sleeping()) == 5, "what runs may end"
             story.tell("the short work has ended by itself, the long work goes on")
             wait_until(night.back_by)
             assert pods() == []
