@@ -13,7 +13,7 @@ from tests.lab.controller import Controller, configuration, next_night
 from tests.lab.lab import environment, online_running, pods, rm, scale_online, within
 from tests.lab.sleeps import sleeps
 from tests.lab.story import Story, wait_until
-from yarn_client import read_excluded
+from yarn_client import read_excluded, readmit
 
 pytestmark = pytest.mark.lab
 
@@ -58,6 +58,7 @@ def test_nodes_run_out_by_the_windows_end_and_their_addresses_are_free_again(tmp
             within(20, lambda: read_excluded(exclude_file).ours == {}, "the addresses may be used again")
         finally:
             controller.stop()
+            readmit(exclude_file, frozenset(read_excluded(exclude_file).ours))
     assert "ResizeNode" not in controller.log, "nothing was told by a resize"
 
 
