@@ -37,7 +37,7 @@ def test_nodes_run_out_by_the_windows_end_and_their_addresses_are_free_again(tmp
         try:
             wait_until(night.opens)
             controller.start()
-            within(90, lambda: len(long.sleeping()) == 5 and len(short.sleeping()) == 4, "all work runs")
+            within(90, lambda: len(long.sleeping()) == 5 and bool(short.sleeping()), "the work runs")
             story.tell("the work runs, on elastic nodes but for what the static node holds")
             wait_until(night.closes_to_work)
             within(10, lambda: set(_elastic_states()) == {"DECOMMISSIONING"}, "all elastic nodes run out")
