@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from bridge.core.snapshot import Memory, Pause, Promise
@@ -28,7 +29,14 @@ from bridge.store.tasks import SqlTaskLengths
 LATEST_ONLY = frozenset({"lenders", "running", "statements", "windows"})
 """Sections that are kept of a pool's last tick alone: measured load moves each lender at each tick, and thousands of
 lenders would fill the disk."""
+LAST_AT_WITHIN = timedelta(hours=1)
+"""How old the time may get that a fact's last tick is known by: pools share facts, and writing it at each tick would
+make them wait for each other."""
 _LATEST = "latest:"
+_INSERT: Mapping[str, Callable[[type[FactRow]], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 _AT_ONCE = 1000
 """How many facts are asked for in one statement; databases bound the number of its parameters."""
 
@@ -93,8 +101,9 @@ class SqlJournal:
             for name, body in body_by_section.items()
         }
         with self._database.writing() as session:
-            for name, body in body_by_section.items():
-                _keep(session, digest_by_section[name], body, tick.at)
+            # In one order for all pools: those that store the same facts wait for each other, never in a circle.
+            for digest, body in sorted((digest_by_section[name], body) for name, body in body_by_section.items()):
+                _keep(session, digest, body, tick.at)
             session.add(
                 TickRow(
                     id=tick.id,
@@ -124,7 +133,7 @@ class SqlJournal:
         with self._database.writing() as session:
             session.execute(delete(PromiseRow).where(PromiseRow.is_over.is_(True), PromiseRow.since < before))
             gone = session.execute(delete(TickRow).where(TickRow.at < before).returning(TickRow.number)).all()
-            session.execute(delete(FactRow).where(FactRow.last_at < before))
+            session.execute(delete(FactRow).where(FactRow.last_at < before - LAST_AT_WITHIN))
             return len(gone)
 
     def check(self) -> None:
@@ -176,15 +185,16 @@ def _latest(pool: str, section: str) -> str:
 
 
 def _keep(session: Session, digest: str, body: str, at: datetime) -> None:
-    """Store a fact unless it is there, and say that a tick at *at* has it."""
+    """Store a fact unless it is there, and say, to within an hour, that a tick at *at* has it."""
     fact = session.get(FactRow, digest)
     if fact is None:
-        session.add(FactRow(digest=digest, body=body, last_at=at))
-        session.flush()
+        # Another pool may be storing it just now: that is waited for, and then it is there.
+        insert = _INSERT[session.get_bind().dialect.name]
+        session.execute(insert(FactRow).values(digest=digest, body=body, last_at=at).on_conflict_do_nothing())
     elif digest.startswith(_LATEST):
         fact.body, fact.last_at = body, at
-    else:
-        fact.last_at = max(fact.last_at, at)
+    elif fact.last_at < at - LAST_AT_WITHIN:
+        fact.last_at = at
 
 
 def _facts(session: Session, digests: Iterable[str]) -> Mapping[str, FactRow]:

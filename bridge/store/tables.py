@@ -240,7 +240,7 @@ class FactRow(Base):
     digest: Mapped[str] = mapped_column(primary_key=True)
     body: Mapped[str] = mapped_column(CompressedJson)
     last_at: Mapped[datetime]
-    """The instant of the last tick that has it; when that tick is pruned, so is this."""
+    """The instant of the last tick that has it, or up to an hour before; soon after that tick is pruned, so is this."""
 
     def value(self) -> Any:
         """Make the section's plain JSON value."""

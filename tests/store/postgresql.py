@@ -23,13 +23,37 @@ _USER = "postgres"
 _PATIENCE_S = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Server:
-    """A server that runs."""
+    """A server that runs, or is killed and started again on the data it had."""
 
     url: str
     log: Path
     """What it says, and for one on a network each statement that writes: when, from where, what."""
+    command: tuple[str | Path, ...]
+    user: str
+    _process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        with self.log.open("ab") as log:
+            # A process group of its own, so that `kill` reaches each connection's process, too.
+            self._process = subprocess.Popen(
+                self.command, user=_as(self.user), cwd=self.log.parent, stdout=log, stderr=log, process_group=0
+            )
+        _wait_until_it_accepts(self._process, self.log.parent)
+
+    def kill(self) -> None:
+        """End it and all its connections by SIGKILL."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(_PATIENCE_S)
+
+    def stop(self) -> None:
+        """End it by its "fast shutdown", if it runs: connections are closed, and it ends."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(_PATIENCE_S)
 
 
 @contextmanager
@@ -43,7 +67,8 @@ def served() -> Iterator[str]:
 def served_on(address: str, trusted: str) -> Iterator[Server]:
     """Start one that is reached over the network at *address*, from the addresses *trusted*, without a password."""
     with _started(listen=address, trusted=trusted) as server:
-        yield Server(url=f"postgresql+psycopg://tidebridge@{address}/postgres", log=server.log)
+        server.url = f"postgresql+psycopg://tidebridge@{address}/postgres"
+        yield server
 
 
 @contextmanager
@@ -60,16 +85,17 @@ def _started(listen: str, trusted: str) -> Iterator[Server]:
         if trusted:
             with (data / "pg_hba.conf").open("a") as rules:
                 rules.write(f"host all all {trusted} trust\n")
-        with (folder / "log").open("wb") as log:
-            serve: list[str | Path] = [_program("postgres"), "-D", data, "-k", folder, *_said(listen)]
-            process = subprocess.Popen(serve, user=_as(user), cwd=folder, stdout=log, stderr=log)
+        server = Server(
+            url=f"postgresql+psycopg://tidebridge@/postgres?host={folder}",
+            log=folder / "log",
+            command=(_program("postgres"), "-D", data, "-k", folder, *_said(listen)),
+            user=user,
+        )
         try:
-            _wait_until_it_accepts(process, folder)
-            yield Server(url=f"postgresql+psycopg://tidebridge@/postgres?host={folder}", log=folder / "log")
+            server.start()
+            yield server
         finally:
-            # Its "fast shutdown": connections are closed, and it ends.
-            process.send_signal(signal.SIGINT)
-            process.wait(_PATIENCE_S)
+            server.stop()
 
 
 def _said(listen: str) -> list[str]:

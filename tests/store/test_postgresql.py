@@ -80,6 +80,22 @@ def test_what_is_written_comes_back(journal: SqlJournal) -> None:
     assert journal.ticks("night", 1) == ()
 
 
+def test_pools_that_tick_at_once_record_the_same_facts(journal: SqlJournal) -> None:
+    """A fact is stored once for all pools, and each has its own order of sections."""
+
+    def tick_on(pool: int) -> None:
+        for number in range(20):
+            facts = {f"section-{pool}-{fact}": {"at": number, "fact": (fact + pool) % 8} for fact in range(8)}
+            at = AT + timedelta(seconds=number)
+            record = TickRecord(id=f"{pool}-{number}", pool=f"pool-{pool}", at=at, took_ms=3, mode="x", sections=facts)
+            journal.record(record, Memory(surplus_since=at))
+
+    with ThreadPoolExecutor(8) as pools:
+        list(pools.map(tick_on, range(8)))
+    assert [len(journal.ticks(f"pool-{pool}", 100)) for pool in range(8)] == [20] * 8
+    journal.prune(AT + timedelta(days=1))
+
+
 def test_a_locked_row_is_unavailable_within_the_timeout(journal: SqlJournal, url: str) -> None:
     journal.save(PROMISE)
     other = connect(url, timeout_s=1)
