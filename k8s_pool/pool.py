@@ -23,7 +23,7 @@ from k8s_pool.rights import (
     review_request,
     tenant_rights,
 )
-from k8s_pool.transport import JsonObject, Request, Transport
+from k8s_pool.transport import EVENT_S, WRITE_S, JsonObject, Request, Transport
 from k8s_pool.views import PodView
 
 _NOT_FOUND = 404
@@ -124,12 +124,18 @@ class KubePool:
         event = event_body(self.namespace, reason=reason, message=message, at=at, kind=kind, about=about)
         path = f"/api/v1/namespaces/{self.namespace}/events"
         try:
-            call(self._transport, Request(method="POST", path=path, body=event))
+            call(self._transport, Request(method="POST", path=path, body=event, read_timeout_s=EVENT_S))
         except AlreadyExists:
             patch = {"lastTimestamp": event["lastTimestamp"]}
             name = event["metadata"]["name"]
-            content_type = "application/merge-patch+json"
-            call(self._transport, Request(method="PATCH", path=f"{path}/{name}", body=patch, content_type=content_type))
+            again = Request(
+                method="PATCH",
+                path=f"{path}/{name}",
+                body=patch,
+                content_type="application/merge-patch+json",
+                read_timeout_s=EVENT_S,
+            )
+            call(self._transport, again)
 
     def missing_rights(self, tenants: Iterable[str] = ()) -> tuple[MissingRight, ...]:
         """Return the rights this package uses and the API server doesn't grant; empty when all is well.
@@ -155,14 +161,22 @@ class KubePool:
 
 def create_request(namespace: str, body: Mapping[str, object]) -> Request:
     """Build the request that creates a pod; a misspelt field is refused, not ignored."""
-    return Request(method="POST", path=_pods(namespace), query=(("fieldValidation", "Strict"),), body=dict(body))
+    return Request(
+        method="POST",
+        path=_pods(namespace),
+        query=(("fieldValidation", "Strict"),),
+        body=dict(body),
+        read_timeout_s=WRITE_S,
+    )
 
 
 def stamp_request(namespace: str, name: str, *, uid: str, priority: int) -> Request:
     """Build the request that stamps a pod, if it still is the one with *uid*."""
     body: JsonObject = {"metadata": {"uid": uid, "annotations": {EVICTION_PRIORITY: str(priority)}}}
     path = f"{_pods(namespace)}/{name}"
-    return Request(method="PATCH", path=path, body=body, content_type="application/merge-patch+json")
+    return Request(
+        method="PATCH", path=path, body=body, content_type="application/merge-patch+json", read_timeout_s=WRITE_S
+    )
 
 
 def delete_request(namespace: str, name: str, *, uid: str, grace_s: int) -> Request:
@@ -173,7 +187,7 @@ def delete_request(namespace: str, name: str, *, uid: str, grace_s: int) -> Requ
         "gracePeriodSeconds": grace_s,
         "preconditions": {"uid": uid},
     }
-    return Request(method="DELETE", path=f"{_pods(namespace)}/{name}", body=options)
+    return Request(method="DELETE", path=f"{_pods(namespace)}/{name}", body=options, read_timeout_s=WRITE_S)
 
 
 def event_body(

@@ -2,7 +2,8 @@
 
 A reflector takes one step at a time and says how long to wait before the next, so that the loop around it, with its
 thread and its clock, has no decisions. Whatever breaks is retried with a bounded backoff, from the last version seen;
-only "410 Gone" makes it list again. A list replaces everything at once, when its last page has come.
+only "410 Gone" makes it list again, and soon: it is the answer of a server that is there. A list replaces everything at
+once, when its last page has come.
 """
 
 import random
@@ -47,7 +48,7 @@ class Pace:
     watch_s: int = 50
     silence_s: float = 10.0
     backoff_first_s: float = 0.5
-    backoff_longest_s: float = 30.0
+    backoff_longest_s: float = 8.0
 
 
 class Reflector(Generic[T]):
@@ -72,6 +73,8 @@ class Reflector(Generic[T]):
         self._pace = pace or Pace()
         self._chance = chance
         self._version: str | None = None
+        self._has_watched = False
+        """Whether a watch has gone on from the last list: only then is a version that is gone no reason to wait."""
         self._failures = 0
         self._watching: Reply | None = None
         self.confirmed_at: float | None = None
@@ -99,7 +102,7 @@ class Reflector(Generic[T]):
         while token:
             version, token = self._take_page(token, items)
         self._sink.replace(items)
-        self._version = version
+        self._version, self._has_watched = version, False
         self._confirm()
 
     def abort(self) -> None:
@@ -150,7 +153,7 @@ class Reflector(Generic[T]):
         version = (raw.get("metadata") or {}).get("resourceVersion")
         if not version:
             raise KubeUnavailable("a watch event without a version")
-        self._version = str(version)
+        self._version, self._has_watched = str(version), True
         self._failures = 0
         self._confirm()
 
@@ -169,6 +172,7 @@ class Reflector(Generic[T]):
         """Note *error* and return how long to wait."""
         if isinstance(error, Refused) and error.status == _GONE:
             self._version = None
+            self._failures = 0 if self._has_watched else self._failures
         self.last_error = error
         self._failures += 1
         asked_s = error.retry_after_s if isinstance(error, KubeUnavailable) else 0.0

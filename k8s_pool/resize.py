@@ -11,7 +11,7 @@ from typing import Any
 from k8s_pool.amounts import KubeAmount
 from k8s_pool.identity import NODEMANAGER
 from k8s_pool.pod_requests import pod_requests
-from k8s_pool.transport import JsonObject, Request
+from k8s_pool.transport import WRITE_S, JsonObject, Request
 
 
 class Resizing(StrEnum):
@@ -99,7 +99,13 @@ def resize_request(namespace: str, name: str, *, uid: str, size: ContainerSize) 
     container = {"name": NODEMANAGER, "resources": {"requests": size.requests, "limits": size.limits}}
     body: JsonObject = {"metadata": {"uid": uid}, "spec": {"containers": [container]}}
     path = f"/api/v1/namespaces/{namespace}/pods/{name}/resize"
-    return Request(method="PATCH", path=path, body=body, content_type="application/strategic-merge-patch+json")
+    return Request(
+        method="PATCH",
+        path=path,
+        body=body,
+        content_type="application/strategic-merge-patch+json",
+        read_timeout_s=WRITE_S,
+    )
 
 
 def is_served(resources: JsonObject) -> bool:

@@ -18,9 +18,16 @@ class Timeouts:
     read_s: float = 30.0
 
 
+WRITE_S = 10.0
+"""How long a write may take: a webhook may take as long by default, and a server that has lost its etcd would keep its
+caller, and all that comes after, waiting for a minute."""
+EVENT_S = 3.0
+"""How long an Event may take: nothing depends on it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A call, before it is sent. `read_timeout_s` replaces the connection's own where a reply is slow on purpose."""
+    """A call, before it is sent. `read_timeout_s` replaces the connection's own where waiting is worth more or less."""
 
     method: str
     path: str

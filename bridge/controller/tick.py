@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,8 @@ def tick(pool: Pool, last_advice: str | None = None) -> Ticked:
     """Run one tick: observe, decide, plan, check, act, record."""
     started, tick_id = time.monotonic(), pool.new_id()
     planned = make_plan(pool)
+    # Before acting: a call that hangs may last longer than the deadline.
+    bad = _say_bad(pool, planned, tick_id)
     outcomes: tuple[Outcome, ...] = ()
     if pool.mode is Mode.ENFORCE:
         outcomes = act(planned.plan, pool, tick_id)
@@ -59,7 +61,7 @@ def tick(pool: Pool, last_advice: str | None = None) -> Ticked:
         _advise(pool, planned, last_advice)
     took_ms = round((time.monotonic() - started) * 1000)
     ticked = Ticked(id=tick_id, planned=planned, outcomes=outcomes, took_ms=took_ms)
-    _record(pool, ticked)
+    _record(pool, ticked, bad)
     return ticked
 
 
@@ -75,8 +77,8 @@ def _advise(pool: Pool, planned: Planned, last_advice: str | None) -> None:
 
 
 @kept_out()
-def _record(pool: Pool, ticked: Ticked) -> None:
-    """Keep the tick, and leave one line in the log."""
+def _record(pool: Pool, ticked: Ticked, bad: Sequence[str]) -> None:
+    """Keep the tick, leave one line in the log, and tell in Events what was said of deadlines."""
     planned = ticked.planned
     record = TickRecord(
         id=ticked.id,
@@ -101,7 +103,7 @@ def _record(pool: Pool, ticked: Ticked) -> None:
     for late in overdue(planned):
         _say_missed(ticked, late)
     _say_signal(pool, ticked)
-    _say_bad(pool, ticked)
+    _tell_bad(pool, ticked.id, bad)
     # What could not be read isn't written over.
     memory = None if isinstance(planned.snapshot.promises, Gap) else planned.decision.memory
     try:
@@ -134,24 +136,29 @@ def _say_signal(pool: Pool, ticked: Ticked) -> None:
         log.warning("tell.failed tick_id=%s pool=%s error=%r", ticked.id, pool.name, str(error))
 
 
-def _say_bad(pool: Pool, ticked: Ticked) -> None:
-    """Leave a line in the log, and an Event, when a deadline is first expected not to hold, and when it is again."""
-    snapshot, decision = ticked.planned.snapshot, ticked.planned.decision
+def _say_bad(pool: Pool, planned: Planned, tick_id: str) -> Sequence[str]:
+    """Leave a line in the log when a deadline is first expected not to hold, and when it is again; return the words."""
+    snapshot, decision = planned.snapshot, planned.decision
     if isinstance(snapshot.promises, Gap):
-        return
+        return ()
     before, now = snapshot.memory.announced, decision.memory.announced
     told = {entry.deadline: entry for entry in decision.statements}
     changed = [at for at in sorted({*before, *now}) if before.get(at) is not now.get(at) and at in told]
     for at in changed:
-        words = statement(told[at])
         level = logging.WARNING if at in now else logging.INFO
-        log.log(level, "deadline.stated tick_id=%s pool=%s %s", ticked.id, pool.name, words)
-        if pool.mode is Mode.OBSERVE:
-            continue
+        log.log(level, "deadline.stated tick_id=%s pool=%s %s", tick_id, pool.name, statement(told[at]))
+    return [statement(told[at]) for at in changed]
+
+
+def _tell_bad(pool: Pool, tick_id: str, bad: Sequence[str]) -> None:
+    """Leave an Event for each change in what is expected of a deadline."""
+    if pool.mode is Mode.OBSERVE:
+        return
+    for words in bad:
         try:
             pool.kube.tell("TidebridgeDeadline", words)
         except PortError as error:
-            log.warning("tell.failed tick_id=%s pool=%s error=%r", ticked.id, pool.name, str(error))
+            log.warning("tell.failed tick_id=%s pool=%s error=%r", tick_id, pool.name, str(error))
 
 
 def _say_missed(ticked: Ticked, late: ElasticNode) -> None:

@@ -190,7 +190,9 @@ def _verdict(
 def _ready_at(node: ElasticNode, policy: PoolPolicy, at: datetime) -> datetime:
     """Say when a node's room is back at the earliest, if it is given back from now on as fast as can be."""
     if isinstance(node.pod, ElasticPod) and node.pod.deleting_since is not None:
-        return max(at, node.pod.deleting_since + policy.grace + policy.safety)
+        ends_at = node.pod.deleting_since + policy.grace + policy.safety
+        # One that hasn't ended by then, because its kubelet is away, say, may take as long again from now.
+        return ends_at if at <= ends_at else at + policy.grace + policy.safety
     if node.pod is None or (isinstance(node.pod, ElasticPod) and node.pod.phase.is_over):
         return at
     return at + policy.grace + policy.safety

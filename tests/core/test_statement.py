@@ -133,6 +133,19 @@ def test_a_pod_that_does_not_end_makes_it_late() -> None:
     assert told(stuck).verdict is Verdict.LATE
 
 
+def test_a_pod_that_outlives_its_grace_makes_it_late_before_it_is() -> None:
+    def verdict(deleting_for_s: float) -> Verdict:
+        at = BACK_BY - seconds(12)
+        node = make_elastic("p1", State.DELETING, deadline=BACK_BY)
+        return told(node.change(pod={"deleting_since": at - seconds(deleting_for_s)}), at=at).verdict
+
+    assert [verdict(deleting_for_s) for deleting_for_s in (14, 15, 16)] == [
+        Verdict.BY_ITSELF,
+        Verdict.BY_ITSELF,
+        Verdict.LATE,
+    ]
+
+
 # --- The lead
 
 

@@ -89,6 +89,18 @@ def test_a_success_that_is_no_list_is_an_outage_and_not_an_empty_cluster() -> No
     assert isinstance(play.reflector.last_error, KubeUnavailable)
 
 
+def test_a_version_that_is_gone_after_an_outage_is_listed_anew_at_once() -> None:
+    down = KubeUnavailable("down")
+    play = Play([page(version="10"), watching(bookmark("11")), down, down, down, watching(EXPIRED), page(raw_pod("b"))])
+    assert play.steps(7) == [0.0, 0.0, 1.0, 2.0, 4.0, 1.0, 0.0]
+    assert play.sink.known == ["b"]
+
+
+def test_lists_whose_versions_are_gone_at_once_are_asked_for_ever_less_often() -> None:
+    play = Play([page(), watching(EXPIRED), page(), watching(EXPIRED), page(), watching(EXPIRED)])
+    assert play.steps(6) == [0.0, 1.0, 0.0, 2.0, 0.0, 4.0]
+
+
 def test_a_list_whose_continue_token_expires_starts_again() -> None:
     play = Play([page(raw_pod("a"), token="next"), refusal_reply(410, "Expired"), page(raw_pod("b"))])
     play.steps(2)
