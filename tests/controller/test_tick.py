@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -375,6 +376,14 @@ def test_a_missed_deadline_is_in_the_log_once_a_tick(caplog: pytest.LogCaptureFi
     assert line.startswith("deadline.missed tick_id=")
     assert "promise=p1 " in line
     assert line.endswith("late_s=90")
+
+
+def test_that_a_deadline_will_not_hold_is_said_before_anything_is_done(caplog: pytest.LogCaptureFixture) -> None:
+    """A call that hangs may last past the deadline."""
+    caplog.set_level(logging.INFO)
+    World.of(make_snapshot(make_elastic("p1", State.FORCED, containers=1, deadline=AT + seconds(3)))).tick()
+    events = [record.getMessage().split()[0] for record in caplog.records]
+    assert events.index("deadline.stated") < events.index("act")
 
 
 def test_a_record_that_can_not_be_kept_stops_nothing() -> None:

@@ -87,6 +87,14 @@ def test_a_delete_names_the_uid_and_the_grace() -> None:
     assert (body["preconditions"], body["gracePeriodSeconds"]) == ({"uid": "u1"}, 10)
 
 
+def test_a_server_that_keeps_a_write_waiting_is_not_waited_for_as_for_a_list() -> None:
+    pool, transport = pool_that_hears(json_reply(raw_elastic("p1")), json_reply({}), json_reply({}))
+    pool.delete_pod("nm-night-p1", uid="u1", grace_s=10)
+    pool.stamp_pod("nm-night-p1", uid="u1", priority=1)
+    pool.emit_event(reason="Why", message="what", at=datetime(2026, 2, 2, tzinfo=UTC))
+    assert [request.read_timeout_s for request in transport.requests] == [10.0, 10.0, 3.0]
+
+
 @pytest.mark.parametrize("reply", [refusal_reply(404, "NotFound"), refusal_reply(409, "Conflict")])
 def test_deleting_a_pod_that_is_gone_or_another_is_no_error(reply: StubReply) -> None:
     pool, _ = pool_that_hears(reply)
