@@ -123,6 +123,11 @@ class Controller:
         self._process.kill()
         self._process.wait(10)
 
+    @property
+    def runs(self) -> bool:
+        """Say whether the process that was started last is still there."""
+        return self._process is not None and self._process.poll() is None
+
     def signal(self, number: int) -> None:
         """Send the process a signal."""
         assert self._process is not None
