@@ -16,7 +16,7 @@ from bridge.core.leaving import is_decommissioning, leaves_gracefully
 from bridge.core.lifecycle import GROWING, State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
-from bridge.core.resources import NOTHING, Resources, Room
+from bridge.core.resources import NOTHING, Resources, Room, Shape
 from bridge.core.sizes import sizes
 from bridge.core.snapshot import ElasticPod, Promise, Snapshot, YarnNode, YarnNodeState
 
@@ -161,7 +161,9 @@ def _request(snapshot: Snapshot, node: ElasticNode, *, drop: bool) -> Step:
 def _fit(snapshot: Snapshot, node: ElasticNode) -> Step:
     """Bring a serving node to its size: smaller in the ResourceManager first, larger in Kubernetes first."""
     shape, running, pod = node.promise.shape, node.running, node.pod
-    if not (isinstance(pod, ElasticPod) and running is not None and _is_resizable(snapshot, node, pod)):
+    if running is None or _is_fitted(shape, running, pod):
+        return _stay(node)
+    if not (isinstance(pod, ElasticPod) and _is_resizable(snapshot, node, pod)):
         return _hold(node, shape.yarn)
     if not running.total.fits_in(shape.yarn):
         return _hold(node, _smaller(shape.yarn, running.total))
@@ -169,6 +171,12 @@ def _fit(snapshot: Snapshot, node: ElasticNode) -> Step:
         return _resize_pod(node, pod, pod.requested) if running.used.fits_in(shape.yarn) else _stay(node)
     has_grown = pod.allocated is not None and shape.pod.fits_in(pod.allocated)
     return _hold(node, shape.yarn) if has_grown else _stay(node)
+
+
+def _is_fitted(shape: Shape, running: YarnNode, pod: ElasticPod | Gap | None) -> bool:
+    """Say whether both systems have been told a node's size, as they have of most nodes at most times."""
+    is_asked = not isinstance(pod, ElasticPod) or pod.requested is None or pod.requested == shape.pod
+    return is_asked and running.total == shape.yarn
 
 
 def _is_resizable(snapshot: Snapshot, node: ElasticNode, pod: ElasticPod) -> bool:
