@@ -36,6 +36,8 @@ RETURN_REASONS = frozenset(
     }
 )
 """Why a node with a deadline is on its way back."""
+_ENDING = frozenset({State.GONE, State.DELETING})
+_CALLED_BACK = frozenset({State.DRAINING, State.FORCED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +98,7 @@ def surplus(staying: tuple[ElasticNode, ...], size: Size, turns: Turns, at: date
 
 def _is_promised(node: ElasticNode) -> bool:
     """Say whether a deadline for this node is being kept already."""
-    return node.state in {State.DRAINING, State.FORCED} or (
-        node.state is State.EMPTY and node.promise.reason in RETURN_REASONS
-    )
+    return node.state in _CALLED_BACK or (node.state is State.EMPTY and node.promise.reason in RETURN_REASONS)
 
 
 def _kept(node: ElasticNode) -> Return:
@@ -143,7 +143,7 @@ def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], grown: timedelta) -
         Return(node_id=node.id, deadline=node.promise.deadline, reason=Reason.WINDOW_ENDS)
         for node in nodes
         if node.promise.deadline is not None
-        and node.state not in {State.GONE, State.DELETING}
+        and node.state not in _ENDING
         and snapshot.at >= node.promise.deadline - lead
     ]
 
@@ -276,7 +276,7 @@ def _holding(nodes: tuple[ElasticNode, ...], returns: dict[str, Return], by: dat
     return [
         node
         for node in nodes
-        if node.state not in {State.GONE, State.DELETING} and (node.id not in returns or returns[node.id].deadline > by)
+        if node.state not in _ENDING and (node.id not in returns or returns[node.id].deadline > by)
     ]
 
 

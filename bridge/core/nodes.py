@@ -210,6 +210,8 @@ def _without_pod(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] 
 def _with_pod(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] | None:
     """Follow the ResourceManager's view of a node whose pod is there."""
     yarn, policy = snapshot.yarn, snapshot.policy
+    if node.running is not None and node.state in _SEEN_BY_RM:
+        return None
     age = snapshot.at - node.promise.since
     if node.state is State.STARTING:
         if node.running is not None and _is_fit(node.running, policy.label):
@@ -221,7 +223,7 @@ def _with_pod(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] | N
         if node.running is not None:
             return State.SERVING, Reason.CAME_BACK
         return (State.DELETING, Reason.LOST_TOO_LONG) if age > policy.lost_timeout and _is_sure(yarn) else None
-    if node.state in _SEEN_BY_RM and node.running is None and _is_sure(yarn):
+    if node.state in _SEEN_BY_RM and _is_sure(yarn):
         is_out = isinstance(node.yarn, YarnNode) and node.yarn.state is YarnNodeState.DECOMMISSIONED
         ending = node.state in {State.FORCED, State.EMPTY} or (is_out and node.state is State.DRAINING)
         return (State.DELETING if ending else State.LOST), Reason.NODE_UNSEEN

@@ -14,6 +14,11 @@ from bridge.core.window_load import LoadGates
 FAILED_COOL_DOWNS = 5
 """How many of the pool's cool-downs a lender is left alone on which a pod never served."""
 
+REFUSED = frozenset({Resizing.DEFERRED, Resizing.INFEASIBLE})
+"""Where the kubelet has no room for a pod's new size."""
+_ENDED = frozenset({State.DELETING, State.GONE})
+_FAILURES = frozenset({Reason.NEVER_SERVED, Reason.POD_ENDED})
+
 
 def remember(
     snapshot: Snapshot,
@@ -63,18 +68,18 @@ def _left_alone(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> tuple[Lef
 
 def _could_not_grow(node: ElasticNode) -> bool:
     """Say whether the kubelet has no room for the size that a node was to have."""
-    return isinstance(node.pod, ElasticPod) and node.pod.resizing in {Resizing.DEFERRED, Resizing.INFEASIBLE}
+    return isinstance(node.pod, ElasticPod) and node.pod.resizing in REFUSED
 
 
 def _was_just_taken(node: ElasticNode) -> bool:
     """Say whether this tick is the first to see that somebody else deleted a pod."""
-    ended = {State.DELETING, State.GONE}
-    is_known = node.recorded is not None and node.recorded.state in ended
-    return node.state in ended and node.promise.reason is Reason.DELETED_BY_ANOTHER and not is_known
+    if node.state not in _ENDED or node.promise.reason is not Reason.DELETED_BY_ANOTHER:
+        return False
+    return node.recorded is None or node.recorded.state not in _ENDED
 
 
 def _has_just_failed(node: ElasticNode) -> bool:
     """Say whether a node was given up in this tick before it ever served: too slow, or its pod ended."""
-    recorded = None if node.recorded is None else node.recorded.state
-    is_failure = node.promise.reason in {Reason.NEVER_SERVED, Reason.POD_ENDED}
-    return is_failure and not node.promise.served and recorded is not node.state
+    if node.promise.reason not in _FAILURES or node.promise.served:
+        return False
+    return node.recorded is None or node.recorded.state is not node.state

@@ -15,11 +15,13 @@ from types import MappingProxyType
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
-from bridge.core.remember import lenders_left_alone
+from bridge.core.remember import REFUSED, lenders_left_alone
 from bridge.core.resources import NO_ROOM, Room, Shape
 from bridge.core.room import lender_room, smallest, sum_of
 from bridge.core.sizes import sizes
 from bridge.core.snapshot import ElasticPod, PoolPolicy, Resizing, Snapshot, YarnNodeState
+
+_ENDING = frozenset({State.GONE, State.DELETING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ def shrinks(
     known = sizes(snapshot.policy, snapshot.yarn.minimum)
     by_lender: defaultdict[str, list[ElasticNode]] = defaultdict(list)
     for node in nodes:
-        if node.state not in {State.GONE, State.DELETING}:
+        if node.state not in _ENDING:
             by_lender[node.promise.lender].append(node)
     found: list[Fit] = []
     for lender in snapshot.kube.lenders:
@@ -106,7 +108,7 @@ def _refused(held: list[ElasticNode], known: tuple[Shape, ...]) -> Iterator[Fit]
     """Give up growing where the kubelet has no room: back to the largest size that the pod has."""
     for node in held:
         pod = node.pod
-        if not isinstance(pod, ElasticPod) or pod.resizing not in {Resizing.DEFERRED, Resizing.INFEASIBLE}:
+        if not isinstance(pod, ElasticPod) or pod.resizing not in REFUSED:
             continue
         has = [shape for shape in known if pod.allocated is not None and shape.pod.fits_in(pod.allocated)]
         if has and not node.promise.shape.pod.fits_in(has[-1].pod) and can_resize(node, known):
@@ -184,7 +186,11 @@ def smaller_by_lender(policy: PoolPolicy, nodes: Iterable[ElasticNode]) -> Mappi
     """List, by lender, what nodes of other sizes than the pool's take: they are counted as they are."""
     found: defaultdict[str, list[Room]] = defaultdict(list)
     for node in nodes:
-        if node.promise.shape != policy.shape and node.state is not State.GONE:
+        if (
+            node.promise.shape is not policy.shape
+            and node.promise.shape != policy.shape
+            and node.state is not State.GONE
+        ):
             found[node.promise.lender].append(node.promise.shape.pod)
     return {lender: tuple(sorted(rooms, key=lambda room: room.cpu_millicores)) for lender, rooms in found.items()}
 

@@ -124,7 +124,7 @@ class PodPhase(StrEnum):
     @property
     def is_over(self) -> bool:
         """Say whether the pod's containers have ended for good."""
-        return self in {PodPhase.SUCCEEDED, PodPhase.FAILED}
+        return self is PodPhase.SUCCEEDED or self is PodPhase.FAILED
 
 
 @dataclass(frozen=True, slots=True, order=True)

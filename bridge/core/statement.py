@@ -129,16 +129,19 @@ def _fate(
     Preempted is what still runs after the *notice* that ApplicationMasters get.
     """
     running = None if node.state in GROWING else node.running
-    if running is None:
-        return Fate(deadline=deadline, busy_vcores=0.0, tasks_by_app={}, lost_vcore_s=0.0)
+    if running is None or (not running.tasks and running.containers == 0):
+        held = 0 if running is None else running.held_vcore_s
+        return Fate(deadline=deadline, busy_vcores=0.0, tasks_by_app={}, lost_vcore_s=float(held))
     is_closed, left = closes_at <= outlook.at, told_at - closes_at
-    left_s, all_s = left.total_seconds(), (left + notice).total_seconds()
-    busy, lost, by_app = 0.0, float(running.held_vcore_s), defaultdict[str, float](float)
+    left_all = left + notice
+    left_s, all_s = left.total_seconds(), left_all.total_seconds()
+    busy, lost = 0.0, float(running.held_vcore_s)
+    by_app: defaultdict[str, float] = defaultdict(float)
     for task in running.tasks:
         if is_closed:
             part, preempted = outlook.runs_on(task, left_s, all_s)
         else:
-            part, preempted = (outlook.met_still_runs(task.queue, time) for time in (left, left + notice))
+            part, preempted = outlook.met_still_runs(task.queue, left), outlook.met_still_runs(task.queue, left_all)
         busy += task.vcores * part
         lost += task.vcores * preempted * ((outlook.at - task.began).total_seconds() + all_s)
         by_app[task.app] += preempted
@@ -147,7 +150,7 @@ def _fate(
         # What hasn't been read has mostly just begun.
         part, preempted = (
             outlook.table().runs_longer(time.total_seconds()) if is_closed else outlook.met_still_runs(None, time)
-            for time in (left, left + notice)
+            for time in (left, left_all)
         )
         busy, by_app[running.node_id] = busy + vcores * part, unread * preempted
     return Fate(deadline=deadline, busy_vcores=busy, tasks_by_app=by_app, lost_vcore_s=lost)
@@ -156,8 +159,9 @@ def _fate(
 def _unread(running: YarnNode) -> tuple[int, int]:
     """Count containers that nobody has read yet, and their vcores: nobody knows whose they are, nor since when."""
     count = running.containers - len(running.tasks) - int(running.has_am)
-    vcores = running.used.vcores - sum(task.vcores for task in running.tasks)
-    return (count, max(0, vcores)) if count > 0 else (0, 0)
+    if count <= 0:
+        return 0, 0
+    return count, max(0, running.used.vcores - sum(task.vcores for task in running.tasks))
 
 
 def _apps(fates: list[Fate], tasks: int) -> int:

@@ -16,6 +16,8 @@ _DAY = timedelta(days=1)
 _AM = Resources(vcores=1, memory_mib=1024)
 _AM_NODE = Resources(vcores=100_000, memory_mib=200_000_000)
 """One static node for ApplicationMasters alone: tasks name the elastic nodes' label. It isn't counted."""
+_NEVER_S = 10**9
+"""A NodeManager reports its health once: each time again, what is known of it would be new, and say the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,7 @@ def make_world(stage: Stageset, *, uses: bool = True) -> SimWorld:
             static_size=_AM_NODE,
             maximum=_most(stage.jobs),
             am_size=_AM,
+            health_every_s=_NEVER_S,
             queues=(QueueConfig(name="default", labels={LABEL: LabelShare(capacity_ratio=1.0)}),),
         )
     )

@@ -48,7 +48,7 @@ from bridge.sim.world import SimWorld
 
 ELASTIC_PRIORITY = -100
 State = tuple[object, ...]
-"""All that may change of a lender or a pod."""
+"""All that may change of a lender, a pod or a NodeManager."""
 _USABLE = frozenset(
     {YarnNodeState.RUNNING, YarnNodeState.UNHEALTHY, YarnNodeState.DECOMMISSIONING, YarnNodeState.DECOMMISSIONED}
 )
@@ -70,6 +70,8 @@ class SimYarn:
         self._settling = settling
         self._released = world.yarn.work.released_count
         """How many containers were over at the last look."""
+        self._nodes: dict[str, tuple[State, YarnNode]] = {}
+        """As they were last seen, by id; what hasn't changed since is told again."""
 
     def observe(self) -> YarnFacts:
         """Read the nodes that aren't gone, what waits, and labels."""
@@ -79,10 +81,11 @@ class SimYarn:
             sizes, ams_waiting = self.waiting()
             ended = self._ended()
             apps = manager.work.apps.values() if manager.has_lists else ()
+            self._nodes = {node.id: self._node(node) for node in manager.nodes.values() if node.state in _USABLE}
             return YarnFacts(
                 started_at=started_at,
                 minimum=world.config.minimum,
-                nodes=tuple(self._node(node) for node in manager.nodes.values() if node.state in _USABLE),
+                nodes=tuple(node for _, node in self._nodes.values()),
                 waiting=sizes,
                 ams_waiting=ams_waiting,
                 labels=frozenset(manager.scheduler.is_exclusive),
@@ -134,20 +137,31 @@ class SimYarn:
             except RmRefusal as error:
                 raise Rejected(str(error)) from error
 
-    def _node(self, node: NodeManager) -> YarnNode:
-        is_settled = self._world.yarn.is_settled(node)
-        return YarnNode(
+    def _node(self, node: NodeManager) -> tuple[State, YarnNode]:
+        manager = self._world.yarn
+        is_settled, health_s = manager.is_settled(node), manager.health_second(node)
+        tasks = tuple(self._tasks(node)) if is_settled and node.containers else ()
+        # Where there are as many tasks as containers, none of these is an ApplicationMaster.
+        has_am = len(tasks) < len(node.containers) and any(
+            one.is_am and one.app.state is AppState.RUNNING for one in node.containers.values()
+        )
+        amounts = node.total_vcores, node.total_mib, node.used_vcores, node.used_mib, len(node.containers)
+        state = node.state, amounts, node.label, has_am, node.has_gpu, is_settled, health_s, tasks
+        before = self._nodes.get(node.id)
+        if before is not None and before[0] == state:
+            return before
+        return state, YarnNode(
             node_id=node.id,
             state=node.state,
             total=node.total if node.leaving_since is None else node.used,
             used=node.used if is_settled else NOTHING,
             containers=len(node.containers) if is_settled else 0,
             label=node.label,
-            has_am=any(one.is_am and one.app.state is AppState.RUNNING for one in node.containers.values()),
+            has_am=has_am,
             has_custom_resources=node.has_gpu,
             is_settled=is_settled,
-            health_at=self._world.clock.at(self._world.yarn.health_second(node)),
-            tasks=tuple(self._tasks(node)) if is_settled else (),
+            health_at=self._world.clock.at(health_s),
+            tasks=tasks,
         )
 
     def _tasks(self, node: NodeManager) -> Iterator[Task]:
