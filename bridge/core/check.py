@@ -20,6 +20,8 @@ from bridge.core.snapshot import ElasticPod, Promise, Snapshot, YarnNode
 
 def check(plan: Plan, snapshot: Snapshot) -> Plan:
     """Take out the steps that break a limit, and say which limit."""
+    if not plan.steps:
+        return plan
     world = _World.of(snapshot, takes=any(_takes_room(step) for step in plan.steps))
     kept, refusals = [], list(plan.refusals)
     for step in plan.steps:

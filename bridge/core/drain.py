@@ -76,7 +76,7 @@ def returns(
     _take_over(found, _lenders(snapshot, nodes, offer, found, turns))
     _take_over(found, _window(snapshot, nodes, allowed, offer, found, turns))
     _take_over(found, _ahead(nodes, offer, found, turns))
-    deadlines = {node.id: node.promise.deadline for node in nodes}
+    deadlines = {node.id: node.promise.deadline for node in nodes if node.id in found}
     return tuple(_not_later(found[key], deadlines[key]) for key in sorted(found))
 
 
@@ -138,13 +138,11 @@ def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], grown: timedelta) -
 
     Windows that never close are seen two days ahead, and a pod lives no longer than it was promised.
     """
-    lead = max([snapshot.policy.notice, grown, *(span.lead for span in snapshot.windows)])
+    closed_by = snapshot.at + max([snapshot.policy.notice, grown, *(span.lead for span in snapshot.windows)])
     return [
         Return(node_id=node.id, deadline=node.promise.deadline, reason=Reason.WINDOW_ENDS)
         for node in nodes
-        if node.promise.deadline is not None
-        and node.state not in _ENDING
-        and snapshot.at >= node.promise.deadline - lead
+        if node.promise.deadline is not None and node.promise.deadline <= closed_by and node.state not in _ENDING
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -21,16 +20,16 @@ def label_steps(snapshot: Snapshot, decision: Decision) -> Iterator[Step]:
     label, mapped = snapshot.policy.label, snapshot.yarn.label_by_host
     if label is not None and label not in snapshot.yarn.labels:
         yield Step(promise=None, act=AddLabel(label=label), reason=Reason.LABEL_IS_MISSING)
-    in_use = Counter(
+    gone = [node for node in decision.nodes if node.state is State.GONE and node.promise.label_host is not None]
+    if not gone:
+        return
+    in_use = {
         node.pod.ip for node in decision.nodes if isinstance(node.pod, ElasticPod) and node.state is not State.GONE
-    )
+    }
     elsewhere = frozenset() if isinstance(snapshot.kube, Gap) else snapshot.kube.other_addresses
-    for node in decision.nodes:
-        host = node.promise.label_host
-        if node.state is not State.GONE or host is None:
-            continue
-        cleared = replace(node.promise, label_host=None)
-        if mapped.get(host) == label and not in_use[host] and host not in elsewhere:
+    for node in gone:
+        host, cleared = node.promise.label_host, replace(node.promise, label_host=None)
+        if host is not None and mapped.get(host) == label and host not in in_use and host not in elsewhere:
             yield Step(promise=node.promise, act=UnmapLabel(host=host), reason=Reason.ADDRESS_IS_FREE, done=cleared)
         else:
             yield Step(promise=cleared, act=None, reason=Reason.ADDRESS_IS_FREE)

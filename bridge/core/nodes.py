@@ -102,7 +102,10 @@ def _shared_hosts(kube: KubeFacts | None) -> frozenset[str]:
     """Addresses that two pods show at once: one of them is on its way out."""
     if kube is None:
         return frozenset()
-    times = Counter(pod.ip for pod in kube.pods if pod.ip is not None)
+    addresses = [pod.ip for pod in kube.pods if pod.ip is not None]
+    if len(set(addresses)) == len(addresses):
+        return frozenset()
+    times = Counter(addresses)
     return frozenset(ip for ip, count in times.items() if count > 1)
 
 

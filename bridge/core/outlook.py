@@ -8,7 +8,7 @@ short have ended yet.
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -89,10 +89,19 @@ class LifeTable:
 
     def _mean_beyond(self, seconds: float) -> float:
         """Integrate what runs longer, from here on."""
-        points = [seconds, *(end for end in ENDS if end > seconds)]
-        parts = [self.runs_longer(point) for point in points]
-        pairs = zip(itertools.pairwise(points), itertools.pairwise(parts), strict=True)
-        return sum((to - since) * (part + next_part) / 2 for (since, to), (part, next_part) in pairs)
+        step = bisect_right(ENDS, seconds)
+        if step == LENGTHS:
+            return 0.0
+        end = ENDS[step]
+        to_its_end = (end - seconds) * (self.runs_longer(seconds) + self.runs_longer(end)) / 2
+        return sum(self._integrals[step:], to_its_end)
+
+    @cached_property
+    def _integrals(self) -> tuple[float, ...]:
+        """Integrate what runs longer from the end of each step to the next one's."""
+        parts = [self.runs_longer(end) for end in ENDS]
+        pairs = zip(itertools.pairwise(ENDS), itertools.pairwise(parts), strict=True)
+        return tuple([(to - since) * (part + next_part) / 2 for (since, to), (part, next_part) in pairs])
 
 
 def _at_risk(ends: list[float], ages: Iterable[int]) -> list[float]:

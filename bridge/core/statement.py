@@ -180,7 +180,8 @@ def _verdict(
     policy, at = snapshot.policy, snapshot.at
     if isinstance(snapshot.kube, Gap):
         return Verdict.UNKNOWN, None
-    ready_at = max([deadline, *(_ready_at(node, policy, at) for node in nodes)])
+    at_once = at + policy.grace + policy.safety
+    ready_at = max([deadline, *(_ready_at(node, policy, at, at_once) for node in nodes)])
     until = extended_until(snapshot, deadline, nodes, is_needed=tasks > 0)
     if until is not None and ready_at <= until:
         return Verdict.EXTENDED, until
@@ -191,12 +192,15 @@ def _verdict(
     return (Verdict.BY_DELETION if isinstance(snapshot.yarn, Gap) else Verdict.BY_PREEMPTION), ready_at
 
 
-def _ready_at(node: ElasticNode, policy: PoolPolicy, at: datetime) -> datetime:
-    """Say when a node's room is back at the earliest, if it is given back from now on as fast as can be."""
+def _ready_at(node: ElasticNode, policy: PoolPolicy, at: datetime, at_once: datetime) -> datetime:
+    """Say when a node's room is back at the earliest, if it is given back from now on as fast as can be.
+
+    *at_once*: when that is for a pod that is deleted now.
+    """
     if isinstance(node.pod, ElasticPod) and node.pod.deleting_since is not None:
         ends_at = node.pod.deleting_since + policy.grace + policy.safety
         # One that hasn't ended by then, because its kubelet is away, say, may take as long again from now.
         return ends_at if at <= ends_at else at + policy.grace + policy.safety
     if node.pod is None or (isinstance(node.pod, ElasticPod) and node.pod.phase.is_over):
         return at
-    return at + policy.grace + policy.safety
+    return at_once

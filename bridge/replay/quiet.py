@@ -127,4 +127,5 @@ def _times(planned: Planned) -> Iterator[datetime]:
     yield from (entry.until for entry in memory.left_alone)
     changes = (moment for edge in edges for moment in (edge, *(edge - lead for lead in leads)))
     yield from (moment for moment in changes if moment > snapshot.at)
-    yield from (node.promise.deadline - max(leads) for node in decision.nodes if node.promise.deadline is not None)
+    deadlines = {node.promise.deadline for node in decision.nodes}
+    yield from (deadline - max(leads) for deadline in deadlines if deadline is not None)

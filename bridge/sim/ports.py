@@ -234,28 +234,38 @@ class SimKube:
         """As they were last seen; what hasn't changed since is told again."""
         self._pods: dict[str, tuple[State, ElasticPod]] = {}
         """The same, by uid."""
+        self._last: tuple[State, KubeFacts] | None = None
+        """All of that at once: while the cluster has no other version, nothing has changed."""
 
     def observe(self) -> KubeFacts:
         """Read lenders and this pool's pods."""
-        kube, wanted = self._world.kube, self._selector.items()
+        kube = self._world.kube
         with self._world.faults.around("kube.observe"):
-            claimed = [pod for pod in kube.elastic.values() if pod.order.labels.get(POOL) == self._pool]
-            claimed.sort(key=lambda pod: pod.order.name)
-            lending = [node for node in kube.nodes.values() if wanted <= node.labels.items()]
-            waiting = [(pod, names) for pod in kube.pending if not pod.is_elastic and (names := _holders(pod, lending))]
-            stuck = [(pod, names) for pod, names in waiting if pod.waiting == "Unschedulable"]
-            stuck.sort(key=lambda one: (one[0].order.requests.cpu_millicores, one[0].order.name), reverse=True)
-            self._lenders = {node.name: self._lender(node) for node in lending}
-            self._pods = {pod.uid: self._pod(pod) for pod in claimed if self._is_ours(pod)}
-            return KubeFacts(
-                lenders=tuple(lender for _, lender in self._lenders.values()),
-                pods=tuple(pod for _, pod in self._pods.values()),
-                online_waiting=sum((pod.order.requests for pod, _ in waiting), NO_ROOM),
-                online_stuck=tuple(StuckPod(requests=pod.order.requests, lenders=names) for pod, names in stuck),
-                impostors=tuple(pod.order.name for pod in claimed if not self._is_ours(pod)),
-                cannot_resize=kube.cannot_resize,
-                may_stamp=kube.may_stamp,
-            )
+            state = kube.version, kube.cannot_resize, kube.may_stamp
+            if self._last is None or self._last[0] != state:
+                self._last = state, self._facts()
+            return self._last[1]
+
+    def _facts(self) -> KubeFacts:
+        """Look at each lender and pod."""
+        kube, wanted = self._world.kube, self._selector.items()
+        claimed = [pod for pod in kube.elastic.values() if pod.order.labels.get(POOL) == self._pool]
+        claimed.sort(key=lambda pod: pod.order.name)
+        lending = [node for node in kube.nodes.values() if wanted <= node.labels.items()]
+        waiting = [(pod, names) for pod in kube.pending if not pod.is_elastic and (names := _holders(pod, lending))]
+        stuck = [(pod, names) for pod, names in waiting if pod.waiting == "Unschedulable"]
+        stuck.sort(key=lambda one: (one[0].order.requests.cpu_millicores, one[0].order.name), reverse=True)
+        self._lenders = {node.name: self._lender(node) for node in lending}
+        self._pods = {pod.uid: self._pod(pod) for pod in claimed if self._is_ours(pod)}
+        return KubeFacts(
+            lenders=tuple(lender for _, lender in self._lenders.values()),
+            pods=tuple(pod for _, pod in self._pods.values()),
+            online_waiting=sum((pod.order.requests for pod, _ in waiting), NO_ROOM),
+            online_stuck=tuple(StuckPod(requests=pod.order.requests, lenders=names) for pod, names in stuck),
+            impostors=tuple(pod.order.name for pod in claimed if not self._is_ours(pod)),
+            cannot_resize=kube.cannot_resize,
+            may_stamp=kube.may_stamp,
+        )
 
     def create(self, act: CreatePod, promise: Promise) -> None:
         """Make the pod of a promise; if it is there already, nothing happens."""
