@@ -13,6 +13,16 @@ from contextlib import contextmanager
 
 
 @contextmanager
+def passing_over_all_there_is() -> Iterator[None]:
+    """Let the collector pass over what is there already until the block ends."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@contextmanager
 def kept_out() -> Iterator[None]:
     """Let nothing be collected until the block ends. Where threads overlap, it comes back early, never late."""
     was_enabled = gc.isenabled()

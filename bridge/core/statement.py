@@ -136,7 +136,7 @@ def _fate(
     left_all = left + notice
     left_s, all_s = left.total_seconds(), left_all.total_seconds()
     busy, lost = 0.0, float(running.held_vcore_s)
-    by_app: defaultdict[str, float] = defaultdict(float)
+    by_app: dict[str, float] = {}
     for task in running.tasks:
         if is_closed:
             part, preempted = outlook.runs_on(task, left_s, all_s)
@@ -144,7 +144,7 @@ def _fate(
             part, preempted = outlook.met_still_runs(task.queue, left), outlook.met_still_runs(task.queue, left_all)
         busy += task.vcores * part
         lost += task.vcores * preempted * ((outlook.at - task.began).total_seconds() + all_s)
-        by_app[task.app] += preempted
+        by_app[task.app] = by_app.get(task.app, 0.0) + preempted
     unread, vcores = _unread(running)
     if unread:
         # What hasn't been read has mostly just begun.

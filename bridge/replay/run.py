@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from bridge.controller.collector import passing_over_all_there_is
 from bridge.controller.foresight import TOTAL, Foresight
 from bridge.controller.lifetimes import Lifetimes
 from bridge.controller.pool import Mode, Pool
@@ -177,21 +178,23 @@ def play(
     rest: Rest | None = None
     lent = Lent(world)
     at = stage.start
-    while at < stage.end:
-        world.advance(at)
-        lent.look()
-        if ticked is not None and rest is not None and rest.lasts(at, world, signal):
-            journal.remember_waiting(yarn.waiting()[0])
-        else:
-            ticked = tick(pool)
-            rest = rest_after(ticked.planned, rests_until(ticked.planned), world, signal)
-        lent.look()
-        minute = _minute(stage, lent, ticked, at)
-        played.minutes.append(minute)
-        if minute.used > 0 and minute.highest > stage.cap + 1e-9:
-            played.over_cap.append(_explained(minute, played.minutes, ticked, _above_cap(stage, lent, minute)))
-        watch(ticked, world)
-        at += TICK
+    # All jobs to come are in the world already, and there they stay: to walk them again and again frees nothing.
+    with passing_over_all_there_is():
+        while at < stage.end:
+            world.advance(at)
+            lent.look()
+            if ticked is not None and rest is not None and rest.lasts(at, world, signal):
+                journal.remember_waiting(yarn.waiting()[0])
+            else:
+                ticked = tick(pool)
+                rest = rest_after(ticked.planned, rests_until(ticked.planned), world, signal)
+            lent.look()
+            minute = _minute(stage, lent, ticked, at)
+            played.minutes.append(minute)
+            if minute.used > 0 and minute.highest > stage.cap + 1e-9:
+                played.over_cap.append(_explained(minute, played.minutes, ticked, _above_cap(stage, lent, minute)))
+            watch(ticked, world)
+            at += TICK
     world.advance(stage.end)
     lent.look()
     played.ticks, played.ticks_run = len(played.minutes), journal.ticked

@@ -173,7 +173,8 @@ class KubeCluster:
             raise ApiRefusal(409, "Conflict", f"Operation cannot be fulfilled on Pod {text}")
         if pod.order.workload is not None and not pod.is_leaving:
             self.workloads[namespace, pod.order.workload].allow_eviction(pod)
-        pod.disruption = "EvictionByEvictionAPI"
+        if pod.deleting is None:
+            pod.disruption = "EvictionByEvictionAPI"
         return self.delete(namespace, name, grace_s=grace_s)
 
     def end(self, pod: Pod, why: str, *, phase: PodPhase = PodPhase.FAILED) -> None:
