@@ -39,6 +39,9 @@ class Leaving:
         self._path = path
         self._rpc = rpc
         self._clock = clock
+        self._unread: dict[str, int] = {}
+        """Hosts that are out of the file, and that the ResourceManager may not know to be."""
+        self._is_file_bad = False
         self._works = False
         """The admin port answered when it was asked last."""
         self._ask_again_at = datetime.min.replace(tzinfo=UTC)
@@ -48,22 +51,31 @@ class Leaving:
         try:
             ours = read_excluded(self._path).ours
         except (BadExcludeFile, ExcludeFileUnreachable) as error:
-            log.warning("exclude_file.unread error=%r", str(error))
+            if not self._is_file_bad:
+                log.warning("exclude_file.unread error=%r", str(error))
+            self._is_file_bad = True
             return {}, CannotDecommission.FILE
+        self._is_file_bad = False
         excluded = {host: timeout_s for host, timeout_s in ours.items() if timeout_s is not None}
-        return excluded, None if self._admin_port_works() else CannotDecommission.ADMIN_PORT
+        return {**self._unread, **excluded}, None if self._admin_port_works() else CannotDecommission.ADMIN_PORT
 
     def decommission(self, timeout_s_by_host: Mapping[str, int]) -> None:
         """Put hosts into the file, and have it read."""
         with self._translated("decommission nodes"):
             exclude(self._path, timeout_s_by_host)
-            self._rpc.refresh_nodes_gracefully()
+            self._have_it_read()
 
     def readmit(self, hosts: frozenset[str]) -> None:
         """Take hosts out of the file, and have it read."""
         with self._translated("readmit addresses"):
+            there = read_excluded(self._path).ours
+            self._unread |= {host: there[host] or 0 for host in hosts if host in there}
             readmit(self._path, hosts)
-            self._rpc.refresh_nodes_gracefully()
+            self._have_it_read()
+
+    def _have_it_read(self) -> None:
+        self._rpc.refresh_nodes_gracefully()
+        self._unread.clear()
 
     def _admin_port_works(self) -> bool:
         now = self._clock.now()

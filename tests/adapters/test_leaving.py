@@ -102,6 +102,22 @@ def test_a_call_that_fails_says_why_and_the_port_is_left_alone_for_a_while(
     assert leaving.look() == (HOSTS, None)
 
 
+def test_an_address_counts_as_excluded_until_the_resourcemanager_has_read_that_it_isnt(
+    leaving: Leaving, rpc: FakeRpc, watch: Watch, path: Path
+) -> None:
+    leaving.decommission(HOSTS)
+    rpc.trouble = SILENT
+    with pytest.raises(Unavailable):
+        leaving.readmit(frozenset({"10.0.0.1"}))
+    assert dict(read_excluded(path).ours) == {"10.0.0.2": 30}
+    assert leaving.look()[0] == HOSTS
+    rpc.trouble = None
+    watch.at += ASK_AGAIN + timedelta(seconds=1)
+    leaving.readmit(frozenset({"10.0.0.1"}))
+    assert leaving.look() == ({"10.0.0.2": 30}, None)
+    assert rpc.read[-1] == {"10.0.0.2": 30}
+
+
 def test_a_port_that_never_answered_is_asked_once_in_a_while(leaving: Leaving, rpc: FakeRpc, watch: Watch) -> None:
     rpc.trouble = SILENT
     for _ in range(3):
