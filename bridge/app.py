@@ -304,7 +304,7 @@ def _pool(
         signal=signal,
         foresight=_foresight(settings, name, history, signal, may_write=follow),
         lifetimes=Lifetimes(name, lengths, may_write=follow),
-        waiting=kube.waiting if follow else frozenset,
+        urgent=kube.urgent if follow else frozenset,
         entitled=lambda: entitlement(journal.shares) if is_shared and _round_mode(settings) is Mode.ENFORCE else None,
     )
     return built if fence is None else fenced_pool(built, fence)

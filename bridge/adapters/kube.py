@@ -161,13 +161,19 @@ class KubeCluster:
             may_stamp=self._may_stamp.ask(self._pods.may_stamp),
         )
 
-    def waiting(self) -> frozenset[str]:
-        """Name the pods that the scheduler has found no room for; nobody, where that can't be seen now."""
+    def urgent(self) -> frozenset[str]:
+        """Name what can't wait for the next tick; nothing, where that can't be seen now.
+
+        These are pods that the scheduler has found no room for, and nodes under pressure that elastic pods stay on.
+        """
         try:
-            pending = self._view().pending
+            view = self._view()
         except KubeError:
             return frozenset()
-        return frozenset(f"{pod.namespace}/{pod.name}" for pod in pending if pod.unschedulable_reason is not None)
+        stuck = {f"{pod.namespace}/{pod.name}" for pod in view.pending if pod.unschedulable_reason is not None}
+        short = {name for name, node in view.nodes.items() if node.pressures}
+        staying = (pod for pod in view.elastic if pod.pool == self._pool and pod.deleting_since is None)
+        return frozenset(stuck | {f"node {pod.node}" for pod in staying if pod.node in short})
 
     def _resize_hindrance(self) -> CannotResize | None:
         """Say why pods can't be resized, asking the API server at most once in a while."""

@@ -21,6 +21,7 @@ REASONS: dict[Reason, str] = {
     Reason.SIGNAL_IS_LOST: "the load signal has been lost for long",
     Reason.LENDER_REFUSES: "its Kubernetes node no longer lends",
     Reason.ONLINE_PODS_WAIT: "online pods wait, and the scheduler has found no room for them",
+    Reason.LENDER_UNDER_PRESSURE: "its Kubernetes node is short of memory, disk or process ids",
     Reason.DEADLINE_NEAR: "its deadline is near",
     Reason.NOTHING_RUNS_ON_IT: "nothing runs on it",
     Reason.CONTAINER_CAME_LATE: "a container came while it was being closed",

@@ -8,10 +8,10 @@ from typing import Any
 from bridge.controller.formulas import LASTING_ROOM, LENDER_ROOM, NODES_FIT, USED_AS_SAMPLED, USED_OF_TOTAL
 from bridge.controller.plain import plain
 from bridge.core.decide import Decision
+from bridge.core.left_alone import lenders_left_alone
 from bridge.core.lifecycle import State
 from bridge.core.offer import LenderOffer
 from bridge.core.reasons import Gap
-from bridge.core.remember import lenders_left_alone
 from bridge.core.signal import TOTAL
 from bridge.core.snapshot import Basis, Lender, Snapshot
 

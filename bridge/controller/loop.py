@@ -26,26 +26,26 @@ _EDGE_HORIZON = timedelta(hours=26)
 
 
 LOOK_S = 0.5
-"""How often, between ticks, it is looked whether online pods wait."""
+"""How often, between ticks, it is looked for what can't wait: online pods without room, lenders under pressure."""
 HURRY_S = 1.0
-"""How soon the next tick comes while they do."""
+"""How soon the next tick comes while there is any."""
 HURRY_FOR_S = 90.0
-"""How long they are hurried for: longer than giving back takes, and not for ever for pods that nothing helps."""
+"""How long it is hurried for the same: longer than giving back takes, and not for ever for what nothing helps."""
 
 
 class Hurry:
-    """Says whether the next tick is brought forward for online pods that wait."""
+    """Says whether the next tick is brought forward for what can't wait."""
 
     def __init__(self) -> None:
         self._known: frozenset[str] = frozenset()
         self._since_s = 0.0
 
-    def is_due(self, waiting: frozenset[str], now_s: float, ticked_s: float) -> bool:
-        """Look at who waits at *now_s*; the last tick began at *ticked_s*. Others than before begin the time anew."""
-        if waiting - self._known:
+    def is_due(self, urgent: frozenset[str], now_s: float, ticked_s: float) -> bool:
+        """Look at what there is at *now_s*; the last tick began at *ticked_s*. What is new begins the time anew."""
+        if urgent - self._known:
             self._since_s = now_s
-        self._known = waiting
-        return bool(waiting) and now_s - self._since_s < HURRY_FOR_S and now_s - ticked_s >= HURRY_S
+        self._known = urgent
+        return bool(urgent) and now_s - self._since_s < HURRY_FOR_S and now_s - ticked_s >= HURRY_S
 
 
 class Loop:
@@ -123,7 +123,7 @@ class Loop:
             due_s = began_s + self._period.total_seconds()
             while not wake.is_set() and (left_s := due_s - time.monotonic()) > 0:
                 wake.wait(min(left_s, LOOK_S))
-                if term is not None and hurry.is_due(pool.waiting(), time.monotonic(), began_s):
+                if term is not None and hurry.is_due(pool.urgent(), time.monotonic(), began_s):
                     break
             # After the wait and before the look at _stop, or a stop during the tick would wait for the next one.
             wake.clear()

@@ -64,8 +64,8 @@ class Pool:
     """How long tasks take; None where nothing is kept of that."""
     begin: Callable[[], int | None] = lambda: 0
     """Asked before each tick: the term in which it may act, None where another replica leads."""
-    waiting: Callable[[], frozenset[str]] = frozenset
-    """Asked between ticks: which online pods the scheduler has found no room for."""
+    urgent: Callable[[], frozenset[str]] = frozenset
+    """Asked between ticks: which online pods the scheduler has found no room for, which lenders are under pressure."""
     entitled: Callable[[], Entitlement | None] = lambda: None
     """YARN's part of what both systems share, from the journal; None where tenants don't matter."""
 

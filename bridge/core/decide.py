@@ -58,7 +58,7 @@ def decide(snapshot: Snapshot) -> Decision:
     allows, gates = allowed(snapshot)
     lead = lead_for(snapshot.policy, allows.lead or snapshot.policy.notice, nodes, outlook)
     allows = allows.with_lead(lead)
-    pressed = pressing(snapshot, nodes)
+    pressed = pressing(snapshot, nodes, turns)
     given_up = shrinks(snapshot, nodes, pressed)
     nodes = fitted(nodes, given_up)
     offered = offer(snapshot, allows, smaller_by_lender(snapshot.policy, nodes))
@@ -83,7 +83,7 @@ def decide(snapshot: Snapshot) -> Decision:
         lead=lead,
         fates=expected,
         statements=told,
-        memory=remember(snapshot, nodes, sized, gates, told),
+        memory=remember(snapshot, nodes, sized, gates, told, leaving),
     )
 
 

@@ -12,15 +12,16 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeGuard
 
+from bridge.core.left_alone import relieved_lenders
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.offer import LenderOffer, Offer
-from bridge.core.reasons import Gap, Limit, Reason
+from bridge.core.reasons import Gap, LenderRefusal, Limit, Reason
 from bridge.core.resources import NO_ROOM, Room
 from bridge.core.room import sum_of
 from bridge.core.size import Size
 from bridge.core.snapshot import Snapshot
-from bridge.core.turns import Turns
+from bridge.core.turns import Turns, is_worth_keeping
 from bridge.core.window import Allowance
 
 RETURN_REASONS = frozenset(
@@ -32,6 +33,7 @@ RETURN_REASONS = frozenset(
         Reason.SIGNAL_IS_LOST,
         Reason.LENDER_REFUSES,
         Reason.ONLINE_PODS_WAIT,
+        Reason.LENDER_UNDER_PRESSURE,
         Reason.DEADLINE_NEAR,
     }
 )
@@ -72,6 +74,7 @@ def returns(
     """
     found = {node.id: _kept(node) for node in nodes if node.promise.deadline is not None and _is_promised(node)}
     _take_over(found, _spike(snapshot, nodes, pressing, found, turns))
+    _take_over(found, _under_pressure(snapshot, nodes, found, turns))
     _take_over(found, _due(snapshot, nodes, lead))
     _take_over(found, _lenders(snapshot, nodes, offer, found, turns))
     _take_over(found, _window(snapshot, nodes, allowed, offer, found, turns))
@@ -131,6 +134,32 @@ def _spike(
             left = left - node.promise.shape.pod
             leaving.append(node)
     return _called(leaving, by, Reason.ONLINE_PODS_WAIT)
+
+
+def _under_pressure(
+    snapshot: Snapshot, nodes: tuple[ElasticNode, ...], returns: dict[str, Return], turns: Turns
+) -> list[Return]:
+    """What is called back at once for lenders short of memory, disk or process ids, before their kubelets evict pods.
+
+    Idle nodes, and the cheapest of the others: how much helps can't be known beforehand, and a kubelet takes minutes to
+    say that it did. So the next one goes a cool-down after the last, or after somebody else has taken one.
+    """
+    if isinstance(snapshot.kube, Gap):
+        return []
+    by = snapshot.at + snapshot.policy.spike_tail
+    short = {lender.name for lender in snapshot.kube.lenders if lender.refusal is LenderRefusal.PRESSURE}
+    relieved = relieved_lenders(snapshot)
+    by_lender: dict[str, list[ElasticNode]] = defaultdict(list)
+    for node in _holding(nodes, returns, by) if short else ():
+        if node.promise.lender in short:
+            by_lender[node.promise.lender].append(node)
+    leaving: list[ElasticNode] = []
+    for lender, holding in by_lender.items():
+        cheapest_first = turns.order(holding, by, returns)
+        leaving += [node for node in cheapest_first if not is_worth_keeping(node)]
+        busy = [node for node in cheapest_first if is_worth_keeping(node)]
+        leaving += busy[: 0 if lender in relieved else 1]
+    return _called(leaving, by, Reason.LENDER_UNDER_PRESSURE)
 
 
 def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], grown: timedelta) -> list[Return]:

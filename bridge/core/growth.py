@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from bridge.core.actions import CreatePod, Step
 from bridge.core.decide import Decision
 from bridge.core.drain import Return
+from bridge.core.left_alone import lenders_left_alone
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.outlook import Outlook
 from bridge.core.reasons import Gap, Reason
-from bridge.core.remember import lenders_left_alone
 from bridge.core.resources import NO_ROOM, Room
 from bridge.core.snapshot import Promise, Snapshot
 from bridge.core.turns import Turns

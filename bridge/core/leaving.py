@@ -30,7 +30,7 @@ def leaves_gracefully(snapshot: Snapshot, node: ElasticNode, due: Return) -> boo
     yarn = snapshot.yarn
     if isinstance(yarn, Gap) or isinstance(snapshot.promises, Gap) or node.state not in _OPEN or node.running is None:
         return False
-    if due.reason is Reason.ONLINE_PODS_WAIT or snapshot.at >= due.ends_at - snapshot.policy.tail:
+    if due.reason.is_urgent or snapshot.at >= due.ends_at - snapshot.policy.tail:
         return False
     return is_decommissioning(node) or (
         yarn.cannot_decommission is None and node.running.state is YarnNodeState.RUNNING

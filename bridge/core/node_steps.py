@@ -70,7 +70,7 @@ def _give_back(snapshot: Snapshot, node: ElasticNode, due: Return) -> Step:
     if is_decommissioning(node):
         # No resize reaches it any more; its ApplicationMasters have been told.
         return _delete(snapshot, node, due.reason)
-    if node.state is State.FORCED or at >= due.ends_at - policy.tail or due.reason is Reason.ONLINE_PODS_WAIT:
+    if node.state is State.FORCED or at >= due.ends_at - policy.tail or due.reason.is_urgent:
         return _force(snapshot, node, node.running, due.reason)
     if node.state is State.EMPTY:
         return _finish(snapshot, node, State.DRAINING, due.reason)
@@ -130,10 +130,9 @@ def _force(snapshot: Snapshot, node: ElasticNode, running: YarnNode, reason: Rea
 
 
 def _notice(snapshot: Snapshot, reason: Reason) -> timedelta:
-    """How long ApplicationMasters are told ahead: shortly, where online pods wait."""
+    """How long ApplicationMasters are told ahead: shortly, where it is urgent."""
     policy = snapshot.policy
-    is_spike = reason is Reason.ONLINE_PODS_WAIT
-    return min(policy.spike_timeout, policy.overcommit_timeout) if is_spike else policy.overcommit_timeout
+    return min(policy.spike_timeout, policy.overcommit_timeout) if reason.is_urgent else policy.overcommit_timeout
 
 
 def _forced_total(snapshot: Snapshot, node: ElasticNode, running: YarnNode) -> Resources | None:

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     SIGNAL_IS_LOST = "signal_is_lost"
     LENDER_REFUSES = "lender_refuses"
     ONLINE_PODS_WAIT = "online_pods_wait"
+    LENDER_UNDER_PRESSURE = "lender_under_pressure"
     DEADLINE_NEAR = "deadline_near"
     NOTHING_RUNS_ON_IT = "nothing_runs_on_it"
     CONTAINER_CAME_LATE = "container_came_late"
@@ -40,6 +41,11 @@ class Reason(StrEnum):
     LABEL_IS_MISSING = "label_is_missing"
     AMOUNT_DIFFERS = "amount_differs"
     RESIZE_REFUSED = "resize_refused"
+
+    @property
+    def is_urgent(self) -> bool:
+        """Say whether room is given back at once for it, with the shortest notice."""
+        return self in {Reason.ONLINE_PODS_WAIT, Reason.LENDER_UNDER_PRESSURE}
 
 
 class Gap(StrEnum):

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+from bridge.core.drain import Return
+from bridge.core.left_alone import has_just_failed, left_alone
 from bridge.core.lifecycle import State
 from bridge.core.load import SignalState
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
 from bridge.core.size import Size
-from bridge.core.snapshot import ElasticPod, LeftAlone, Memory, Resizing, Snapshot
+from bridge.core.snapshot import Memory, Snapshot
 from bridge.core.statement import Statement
 from bridge.core.window_load import LoadGates
-
-FAILED_COOL_DOWNS = 5
-"""How many of the pool's cool-downs a lender is left alone on which a pod never served."""
-
-REFUSED = frozenset({Resizing.DEFERRED, Resizing.INFEASIBLE})
-"""Where the kubelet has no room for a pod's new size."""
-_ENDED = frozenset({State.DELETING, State.GONE})
-_FAILURES = frozenset({Reason.NEVER_SERVED, Reason.POD_ENDED})
 
 
 def remember(
@@ -26,14 +20,16 @@ def remember(
     size: Size,
     gates: LoadGates,
     told: tuple[Statement, ...],
+    returns: tuple[Return, ...],
 ) -> Memory:
     """Say what the next tick must know of this one."""
-    failed_start = any(_has_just_failed(node) for node in nodes)
+    relieving = {entry.node_id for entry in returns if entry.reason is Reason.LENDER_UNDER_PRESSURE}
+    failed_start = any(has_just_failed(node) for node in nodes)
     return Memory(
         waiting=None if isinstance(snapshot.yarn, Gap) else snapshot.yarn.waiting,
         surplus_since=size.surplus_since,
         failed_start_at=snapshot.at if failed_start else snapshot.memory.failed_start_at,
-        left_alone=_left_alone(snapshot, nodes),
+        left_alone=left_alone(snapshot, nodes, relieving),
         signal=snapshot.signal,
         gates=gates,
         announced={entry.deadline: entry.verdict for entry in told if entry.verdict.is_bad},
@@ -48,38 +44,3 @@ def _held_when_lost(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> int |
         return None
     held = snapshot.memory.held_when_lost
     return sum(1 for node in nodes if node.state is not State.GONE) if held is None else held
-
-
-def lenders_left_alone(snapshot: Snapshot) -> frozenset[str]:
-    """Name the lenders that get no new pod now."""
-    return frozenset(entry.lender for entry in snapshot.memory.left_alone if snapshot.at < entry.until)
-
-
-def _left_alone(snapshot: Snapshot, nodes: tuple[ElasticNode, ...]) -> tuple[LeftAlone, ...]:
-    """Remember whom not to fight, and where pods fail, so that another lender has its turn."""
-    until = {entry.lender: entry.until for entry in snapshot.memory.left_alone if snapshot.at < entry.until}
-    for node in nodes:
-        if _was_just_taken(node):
-            until[node.promise.lender] = snapshot.at + snapshot.policy.cool_down
-        if _has_just_failed(node) or _could_not_grow(node):
-            until[node.promise.lender] = snapshot.at + FAILED_COOL_DOWNS * snapshot.policy.cool_down
-    return tuple(LeftAlone(lender=lender, until=until[lender]) for lender in sorted(until))
-
-
-def _could_not_grow(node: ElasticNode) -> bool:
-    """Say whether the kubelet has no room for the size that a node was to have."""
-    return isinstance(node.pod, ElasticPod) and node.pod.resizing in REFUSED
-
-
-def _was_just_taken(node: ElasticNode) -> bool:
-    """Say whether this tick is the first to see that somebody else deleted a pod."""
-    if node.state not in _ENDED or node.promise.reason is not Reason.DELETED_BY_ANOTHER:
-        return False
-    return node.recorded is None or node.recorded.state not in _ENDED
-
-
-def _has_just_failed(node: ElasticNode) -> bool:
-    """Say whether a node was given up in this tick before it ever served: too slow, or its pod ended."""
-    if node.promise.reason not in _FAILURES or node.promise.served:
-        return False
-    return node.recorded is None or node.recorded.state is not node.state

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from bridge.core.left_alone import REFUSED, lenders_left_alone
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
-from bridge.core.remember import REFUSED, lenders_left_alone
 from bridge.core.resources import NO_ROOM, Room, Shape
 from bridge.core.room import lender_room, smallest, sum_of
 from bridge.core.sizes import sizes

@@ -368,11 +368,14 @@ class Promise:
 class LeftAlone:
     """A lender that gets no new pod for a while.
 
-    Somebody else took one from it (an operator, or Kubernetes for an online pod), or one never served there.
+    Somebody else took one from it (an operator, or Kubernetes for an online pod), one never served there, or room was
+    given back because it is under pressure.
     """
 
     lender: str
     until: datetime
+    is_relieved: bool = False
+    """It got room back, by somebody else's hand or for its pressure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

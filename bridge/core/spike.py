@@ -1,7 +1,8 @@
 """Online pods that the scheduler has found no room for: how much must be freed for them, and on which lenders.
 
-What is free, and what is on its way back already, counts first. Pods go where least more must be freed. With the basis
-usage elastic pods request next to nothing, so that no online pod waits for them.
+What is free, and what is on its way back already, counts first. Pods go where least work is lost for them, and then
+where least more must be freed. With the basis usage elastic pods request next to nothing, so that no online pod waits
+for them.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap
 from bridge.core.resources import NO_ROOM, Room
+from bridge.core.room import sum_of
 from bridge.core.snapshot import Basis, Lender, Snapshot
+from bridge.core.turns import Turns
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,6 +27,10 @@ class _Space:
 
     free: Room
     elastic: Room
+    first: list[ElasticNode]
+    """Its elastic nodes that stay, cheapest first."""
+    taken: Room = NO_ROOM
+    """What is to be freed for other pods already."""
 
     def missing_for(self, pod: Room) -> Room | None:
         """Say how much would have to be freed for a pod; None if even all of it isn't enough."""
@@ -33,9 +41,10 @@ class _Space:
         """Count a pod in."""
         self.free = (self.free + missing - pod).at_least_zero()
         self.elastic = self.elastic - missing
+        self.taken += missing
 
 
-def pressing(snapshot: Snapshot, nodes: Iterable[ElasticNode]) -> Mapping[str, Room]:
+def pressing(snapshot: Snapshot, nodes: Iterable[ElasticNode], turns: Turns) -> Mapping[str, Room]:
     """Say how much more than what is on its way must be freed on each lender."""
     kube = snapshot.kube
     if isinstance(kube, Gap) or not kube.online_stuck or snapshot.policy.basis is not Basis.REQUESTS:
@@ -45,32 +54,51 @@ def pressing(snapshot: Snapshot, nodes: Iterable[ElasticNode]) -> Mapping[str, R
         if node.state is not State.GONE:
             by_lender[node.promise.lender].append(node)
     spaces = {
-        lender.name: _space(lender, by_lender[lender.name], snapshot)
+        lender.name: _space(lender, by_lender[lender.name], snapshot, turns)
         for lender in kube.lenders
         if lender.refusal is None
     }
+    by = snapshot.at + snapshot.policy.spike_tail
     found: defaultdict[str, Room] = defaultdict(lambda: NO_ROOM)
     for pod in kube.online_stuck:
-        needs = {name: space.missing_for(pod.requests) for name, space in spaces.items() if name in pod.lenders}
-        choices = [(need.cpu_millicores, need.memory_mib, name) for name, need in needs.items() if need is not None]
-        if not choices:
+        choices = ((name, spaces[name].missing_for(pod.requests)) for name in pod.lenders if name in spaces)
+        best = min(
+            ((_price(spaces[name], need, turns, by), name, need) for name, need in choices if need is not None),
+            default=None,
+        )
+        if best is None:
             continue
-        cpu_millicores, memory_mib, name = min(choices)
-        missing = Room(cpu_millicores=cpu_millicores, memory_mib=memory_mib)
+        _, name, missing = best
         spaces[name].take(pod.requests, missing)
         if missing != NO_ROOM:
             found[name] += missing
     return dict(found)
 
 
-def _space(lender: Lender, held: list[ElasticNode], snapshot: Snapshot) -> _Space:
+def _space(lender: Lender, held: list[ElasticNode], snapshot: Snapshot, turns: Turns) -> _Space:
     """Count what is free on a lender with what is on its way back, and what elastic nodes keep."""
-    kept = NO_ROOM
-    for node in held:
-        if not _is_leaving(node, snapshot):
-            kept = kept + node.promise.shape.pod
+    staying = [node for node in held if not _is_leaving(node, snapshot)]
+    kept = sum_of(node.promise.shape.pod for node in staying)
     free = lender.allocatable - lender.online - lender.elsewhere - kept
-    return _Space(free=free.at_least_zero(), elastic=kept)
+    first = turns.order(staying, snapshot.at + snapshot.policy.spike_tail, ())
+    return _Space(free=free.at_least_zero(), elastic=kept, first=first)
+
+
+def _price(space: _Space, missing: Room, turns: Turns, by: datetime) -> tuple[int, int, int, int]:
+    """Say what it costs to free so much more on a lender: ApplicationMasters, work in vcore seconds, and room."""
+    if missing == NO_ROOM:
+        return (0, 0, 0, 0)
+    masters = lost = 0
+    before, until = space.taken, space.taken + missing
+    freed = NO_ROOM
+    for node in space.first:
+        if until.fits_in(freed):
+            break
+        if before.fits_in(freed):
+            masters += node.running is not None and node.running.has_am
+            lost += turns.lost_vcore_s(node, by)
+        freed += node.promise.shape.pod
+    return (masters, lost, missing.cpu_millicores, missing.memory_mib)
 
 
 def _is_leaving(node: ElasticNode, snapshot: Snapshot) -> bool:

@@ -95,5 +95,10 @@ def is_busy(node: ElasticNode) -> bool:
     return node.running is not None and node.running.containers > 0
 
 
+def is_worth_keeping(node: ElasticNode) -> bool:
+    """Say whether anything would be lost with a node: what runs there, or output that others still need."""
+    return node.running is not None and (node.running.containers > 0 or node.running.held_vcore_s > 0)
+
+
 def _has_am(node: ElasticNode) -> bool:
     return node.running is not None and node.running.has_am

@@ -160,7 +160,7 @@ class MemoryRow(Base):
     waiting: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     surplus_since: Mapped[datetime | None]
     failed_start_at: Mapped[datetime | None]
-    left_alone: Mapped[list[dict[str, str]]] = mapped_column(JSON)
+    left_alone: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     obeyed_version: Mapped[int] = mapped_column(server_default="0")
     signal: Mapped[str | None] = mapped_column(CompressedJson)
     gates: Mapped[str | None] = mapped_column(CompressedJson)
@@ -175,7 +175,7 @@ class MemoryRow(Base):
             waiting=None if memory.waiting is None else [asdict(entry) for entry in memory.waiting],
             surplus_since=memory.surplus_since,
             failed_start_at=memory.failed_start_at,
-            left_alone=[{"lender": entry.lender, "until": entry.until.isoformat()} for entry in memory.left_alone],
+            left_alone=[asdict(entry) | {"until": entry.until.isoformat()} for entry in memory.left_alone],
             obeyed_version=memory.obeyed_version,
             signal=_SIGNAL.dump_json(memory.signal, exclude_defaults=True).decode(),
             gates=_GATES.dump_json(memory.gates).decode(),
@@ -190,8 +190,7 @@ class MemoryRow(Base):
             surplus_since=self.surplus_since,
             failed_start_at=self.failed_start_at,
             left_alone=tuple(
-                LeftAlone(lender=entry["lender"], until=datetime.fromisoformat(entry["until"]))
-                for entry in self.left_alone
+                LeftAlone(**entry | {"until": datetime.fromisoformat(entry["until"])}) for entry in self.left_alone
             ),
             obeyed_version=self.obeyed_version,
             signal=SignalMemory() if self.signal is None else _SIGNAL.validate_json(self.signal),

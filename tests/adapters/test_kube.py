@@ -131,6 +131,21 @@ def test_what_all_pools_claim_of_a_lender_is_put_in_the_same_order_by_each() -> 
     assert {claim.takes for claim in lender.claims} == {Room(cpu_millicores=2000, memory_mib=4096)}
 
 
+def test_what_cannot_wait_is_pods_without_room_and_nodes_under_pressure_that_hold_pods_of_ours() -> None:
+    short, fine = ({"Ready": "True", "MemoryPressure": status} for status in ("True", "False"))
+    nodes = [raw_node(f"node-{number}", conditions=short if number < 3 else fine) for number in range(4)]
+    pods = [
+        elastic(f"p{number}", pool, f"10.0.0.{number}")
+        for number, pool in enumerate(("night", "night", "day", "night"))
+    ]
+    for number, pod in enumerate(pods):
+        pod["spec"]["nodeName"] = f"node-{number}"
+    pods[1]["metadata"]["deletionTimestamp"] = "2026-01-01T00:01:00Z"
+    no_room = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    stuck = raw_pod("web-1", nodeName=None, phase="Pending", status={"conditions": [no_room]})
+    assert cluster(*nodes, *pods, stuck).urgent() == {"node node-0", f"{stuck['metadata']['namespace']}/web-1"}
+
+
 def test_a_pool_that_is_alone_has_no_claims_to_compare() -> None:
     (lender,) = observed(raw_node(), elastic("p1", "night", "10.0.0.1")).lenders
     assert lender.claims == ()

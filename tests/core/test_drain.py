@@ -13,7 +13,7 @@ from bridge.core.lifecycle import State
 from bridge.core.nodes import elastic_nodes
 from bridge.core.outlook import Outlook
 from bridge.core.reasons import Gap, LenderRefusal, Reason
-from bridge.core.snapshot import Lender
+from bridge.core.snapshot import LeftAlone, Lender, Memory
 from bridge.core.turns import Turns
 from tests.build import (
     AT,
@@ -74,12 +74,37 @@ def test_a_lender_gets_back_what_it_misses_and_no_more(missing: float, leaving: 
     [
         pytest.param(refusal, refusal in {LenderRefusal.CORDONED, LenderRefusal.DELETING}, id=refusal)
         for refusal in LenderRefusal
+        if refusal is not LenderRefusal.PRESSURE
     ],
 )
 def test_only_a_lender_that_is_leaving_is_drained(refusal: LenderRefusal, is_drained: bool) -> None:
     lenders = (make_lender(refusal=refusal), make_lender("b"))
     expected = (back("heavy", SOON, Reason.LENDER_REFUSES),) if is_drained else ()
     assert returned(HEAVY, lenders=lenders) == expected
+
+
+def test_a_lender_under_pressure_gets_back_what_is_idle_and_then_the_cheapest_one_by_one() -> None:
+    lenders = (make_lender(refusal=LenderRefusal.PRESSURE), make_lender("b"))
+    policy = make_policy(cool_down=minutes(2))
+    holding = IDLE.change(yarn={"held_vcore_s": 900})
+    elsewhere = make_elastic("elsewhere", lender="b")
+    nodes = (MASTER, HEAVY, LIGHT, COMING, elsewhere)
+    urgent = AT + policy.spike_tail
+    first = decide(make_snapshot(*nodes, IDLE, lenders=lenders, policy=policy))
+    called = [back(id, urgent, Reason.LENDER_UNDER_PRESSURE) for id in ("coming", "idle", "light")]
+    assert list(first.returns) == called
+    assert first.memory.left_alone == (LeftAlone(lender="a", until=AT + minutes(2), is_relieved=True),)
+    # Idle, but what ended there is still needed: that is work.
+    for passed, later in ((minutes(1), ()), (minutes(2), (back("idle", urgent + minutes(2), called[0].reason),))):
+        again = make_snapshot(HEAVY, holding, at=AT + passed, lenders=lenders, policy=policy, memory=first.memory)
+        assert decide(again).returns == later
+
+
+def test_what_somebody_else_took_of_a_lender_under_pressure_counts() -> None:
+    lenders = (make_lender(refusal=LenderRefusal.PRESSURE),)
+    for is_relieved, expected in ((True, 0), (False, 1)):
+        known = Memory(left_alone=(LeftAlone(lender="a", until=AT + minutes(1), is_relieved=is_relieved),))
+        assert len(decide(make_snapshot(HEAVY, LIGHT, lenders=lenders, memory=known)).returns) == expected
 
 
 @pytest.mark.parametrize(

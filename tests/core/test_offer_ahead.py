@@ -218,7 +218,7 @@ def test_what_a_window_still_allows_after_its_end_isnt_called_back_where_the_loa
     assert decide(world(*there, windows=windows, used={})).returns == ()
 
 
-@pytest.mark.parametrize("refusal", [None, LenderRefusal.NOT_READY, LenderRefusal.PRESSURE, LenderRefusal.TAINT])
+@pytest.mark.parametrize("refusal", [None, LenderRefusal.NOT_READY, LenderRefusal.NO_POD_SLOTS, LenderRefusal.TAINT])
 def test_a_load_that_isnt_known_takes_nothing_back_whatever_else_a_lender_refuses(
     refusal: LenderRefusal | None,
 ) -> None:

@@ -141,7 +141,7 @@ RETURNING: dict[str, Any] = {"reason": Reason.WINDOW_ENDS}
         ),
         pytest.param(
             node(State.CORDONED),
-            {"waiting": (make_waiting(4),), "lenders": (make_lender(refusal=LenderRefusal.PRESSURE),)},
+            {"waiting": (make_waiting(4),), "lenders": (make_lender(refusal=LenderRefusal.TAINT),)},
             (State.EMPTY, EMPTY),
             id="closed, its lender refuses: not opened",
         ),

@@ -33,7 +33,9 @@ def _lenders_of_new_pods(snapshot: Snapshot) -> set[str]:
 
 def test_a_pod_that_somebody_else_deleted_is_remembered_with_its_lender() -> None:
     taken = replace(make_elastic("p1", State.SERVING), pod=None, yarn=None)
-    assert decide(make_snapshot(taken)).memory.left_alone == (LeftAlone(lender="a", until=AT + timedelta(seconds=120)),)
+    assert decide(make_snapshot(taken)).memory.left_alone == (
+        LeftAlone(lender="a", until=AT + timedelta(seconds=120), is_relieved=True),
+    )
 
 
 def test_a_lender_whose_pod_was_taken_gets_no_new_one_until_the_cool_down_is_over() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from bridge.core.check import check
 from bridge.core.decide import decide
 from bridge.core.lifecycle import State
 from bridge.core.nodes import elastic_nodes
+from bridge.core.outlook import Outlook
 from bridge.core.plan import plan
 from bridge.core.reasons import LenderRefusal, Reason
 from bridge.core.resources import Room
 from bridge.core.snapshot import Basis, Snapshot, StuckPod
 from bridge.core.spike import pressing
+from bridge.core.turns import Turns
 from tests.build import AT, Elastic, make_elastic, make_lender, make_policy, make_snapshot, make_task, room, seconds
 
 POD = make_policy().shape.pod
@@ -41,6 +44,10 @@ def called(snapshot: Snapshot) -> set[str]:
 
 def acts(snapshot: Snapshot) -> list[Any]:
     return [step.act for step in check(plan(snapshot, decide(snapshot)), snapshot).steps if step.act is not None]
+
+
+def pressed(snapshot: Snapshot) -> Mapping[str, Room]:
+    return pressing(snapshot, elastic_nodes(snapshot), Turns(snapshot.policy, Outlook.of(snapshot)))
 
 
 FULL = tuple(busy(id, 100.0 * number) for number, id in enumerate(FOUR, start=1))
@@ -76,8 +83,20 @@ def test_free_room_in_pieces_holds_no_large_pod() -> None:
     lenders = (make_lender("a"), make_lender("b"))
     nodes = tuple(busy(f"{lender}{number}", 50.0, lender=lender) for lender in "ab" for number in range(3))
     snapshot = world(*nodes, stuck=(room(6, 9),), lenders=lenders)
-    assert sum(missing.cpu_millicores for missing in pressing(snapshot, elastic_nodes(snapshot)).values()) == 2000
+    assert sum(missing.cpu_millicores for missing in pressed(snapshot).values()) == 2000
     assert len(called(snapshot)) == 1
+
+
+def test_room_is_freed_where_least_work_is_lost() -> None:
+    lenders = (make_lender("a"), make_lender("b"))
+    nodes = [busy(f"{lender}{n}", age_s, lender=lender) for n in range(4) for lender, age_s in (("a", 600), ("b", 60))]
+    assert called(world(*nodes, stuck=(room(4, 9),), lenders=lenders)) == {"b0"}
+    masters = [node.change(yarn={"has_am": True}) if node.promise.lender == "b" else node for node in nodes]
+    assert called(world(*masters, stuck=(room(4, 9),), lenders=lenders)) == {"a0"}
+    # Four are freed on b, one after the other, before the first on a.
+    assert called(world(*nodes, stuck=(room(4, 9),) * 5, lenders=lenders)) == {"b0", "b1", "b2", "b3", "a0"}
+    # A pod that the room freed for another leaves a place for costs nothing more.
+    assert called(world(*nodes, stuck=(room(3, 6), room(1, 3)), lenders=lenders)) == {"b0"}
 
 
 def test_room_is_freed_where_a_pod_may_be() -> None:
@@ -96,7 +115,7 @@ def test_a_lender_that_refuses_frees_nothing_for_them() -> None:
 
 def test_by_usage_no_online_pod_waits_for_elastic_ones() -> None:
     snapshot = world(*FULL, stuck=(room(4, 9),), policy=make_policy(basis=Basis.USAGE))
-    assert pressing(snapshot, elastic_nodes(snapshot)) == {}
+    assert pressed(snapshot) == {}
 
 
 def test_pods_that_have_not_started_are_cancelled_first() -> None:

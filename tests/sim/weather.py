@@ -472,6 +472,12 @@ def _not_ready(weather: Weather, name: str) -> None:
     weather.lasting(name, 20, lambda: weather.world.set_ready(node, True))
 
 
+def _under_pressure(weather: Weather, name: str) -> None:
+    pressures = weather.world.kube.nodes[weather.chance.choice(sorted(weather.world.kube.nodes))].pressures
+    pressures.add("MemoryPressure")
+    weather.lasting(name, 20, pressures.clear)
+
+
 def _stale(weather: Weather, name: str) -> None:
     weather.trouble.is_stale = True
     weather.lasting(name, 8, lambda: setattr(weather.trouble, "is_stale", False))
@@ -516,6 +522,7 @@ FAULTS: dict[str, Callable[[Weather, str], None]] = {
     "NodeManager killed": _kill_nodemanager,
     "node crashed": _crash_node,
     "node not ready": _not_ready,
+    "node under pressure": _under_pressure,
     "stale view": _stale,
     "journal away": _journal_away,
     "controller killed": _kill,

@@ -113,7 +113,9 @@ MEMORIES = st.builds(
         st.builds(WaitingContainers, vcores=COUNTS, memory_mib=COUNTS, label=TEXTS, count=COUNTS), max_size=4
     ).map(tuple),
     surplus_since=st.none() | INSTANTS,
-    left_alone=st.lists(st.builds(LeftAlone, lender=st.text(max_size=20), until=INSTANTS), max_size=3).map(tuple),
+    left_alone=st.lists(
+        st.builds(LeftAlone, lender=st.text(max_size=20), until=INSTANTS, is_relieved=st.booleans()), max_size=3
+    ).map(tuple),
     failed_start_at=st.none() | INSTANTS,
 )
 JSON = st.recursive(
