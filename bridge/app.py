@@ -35,12 +35,14 @@ from bridge.controller.fence import Fence
 from bridge.controller.fenced import FencedHistory, FencedTaskLengths, fenced_pool, fenced_sharing
 from bridge.controller.foresight import Foresight
 from bridge.controller.lifetimes import Lifetimes
+from bridge.controller.load_look import EVERY_S, LoadLook
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.rebalance import Rebalancing, Rounds
 from bridge.controller.sharing import Sharing, entitlement
 from bridge.core.forecast import HORIZONS, NEAR, ForecastPolicy
 from bridge.core.load import LoadUnit
 from bridge.core.resources import Resources, Room, Shape
+from bridge.core.snapshot import Basis, PoolPolicy
 from bridge.core.window import WindowSpan
 from bridge.ports import Clock, Enforcer, Journal, LoadHistory, LoadSignal, PortError
 from bridge.settings import Adapter, ByLease, Cluster, Entitled, Problem, Settings, Window, pool_policy, share_policy
@@ -304,10 +306,18 @@ def _pool(
         signal=signal,
         foresight=_foresight(settings, name, history, signal, may_write=follow),
         lifetimes=Lifetimes(name, lengths, may_write=follow),
-        urgent=kube.urgent if follow else frozenset,
+        urgent=_urgent(kube, signal, policy) if follow else frozenset,
         entitled=lambda: entitlement(journal.shares) if is_shared and _round_mode(settings) is Mode.ENFORCE else None,
     )
     return built if fence is None else fenced_pool(built, fence)
+
+
+def _urgent(kube: KubeCluster, signal: LoadSignal | None, policy: PoolPolicy) -> Callable[[], frozenset[str]]:
+    """Build what is asked between ticks: online pods and lenders, and the load, where ticks are far apart."""
+    if signal is None or policy.basis is not Basis.USAGE or policy.tick.total_seconds() <= EVERY_S:
+        return kube.urgent
+    look = LoadLook(kube, signal, policy)
+    return lambda: kube.urgent() | look.over()
 
 
 def _signal(

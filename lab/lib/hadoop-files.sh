@@ -8,19 +8,19 @@ write_hadoop_files() {
   ln -s "$HADOOP_DIR/jars" "$HADOOP_HOME/lib"
   core_site "$HADOOP_HOME/tmp" >"$HADOOP_CONF_DIR/core-site.xml"
   core_site /tmp/hadoop >"$POD_CONF_DIR/core-site.xml"
-  yarn_site /tmp/nodemanager >"$POD_CONF_DIR/yarn-site.xml"
   mapred_site | tee "$POD_CONF_DIR/mapred-site.xml" >"$HADOOP_CONF_DIR/mapred-site.xml"
   log4j | tee "$POD_CONF_DIR/log4j.properties" >"$HADOOP_CONF_DIR/log4j.properties"
-  write_scheduler_files
+  write_yarn_sites
   # The kubelet's own hosts file maps a pod's address to its name, and the NodeManager would register under
   # that name, which nobody outside the pod can resolve.
   echo '127.0.0.1 localhost nodemanager' >"$POD_CONF_DIR/hosts"
   echo '<hosts/>' >"$EXCLUDE_FILE"
 }
 
-# What says which scheduler runs, and with which queues.
-write_scheduler_files() {
+# What says which scheduler runs, with which queues, and whether one ResourceManager or two.
+write_yarn_sites() {
   yarn_site "$STATE/static-nm" >"$HADOOP_CONF_DIR/yarn-site.xml"
+  yarn_site /tmp/nodemanager >"$POD_CONF_DIR/yarn-site.xml"
   capacity_scheduler >"$HADOOP_CONF_DIR/capacity-scheduler.xml"
   fair_scheduler >"$ALLOCATIONS"
 }
@@ -47,7 +47,7 @@ yarn_site() {
 }
 
 resourcemanager_properties() {
-  property yarn.resourcemanager.hostname "$GATEWAY"
+  if [ -e "$IS_PAIR" ]; then pair_properties; else property yarn.resourcemanager.hostname "$GATEWAY"; fi
   property yarn.resourcemanager.connect.retry-interval.ms 1000
   property yarn.resourcemanager.recovery.enabled true
   property yarn.resourcemanager.store.class org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore
@@ -59,6 +59,18 @@ resourcemanager_properties() {
   property yarn.nm.liveness-monitor.expiry-interval-ms 20000
   property yarn.node-labels.enabled true
   property yarn.node-labels.fs-store.root-dir "file://$STATE/rm/labels"
+}
+
+# Two of which one is active, without ZooKeeper: an administrator says which.
+pair_properties() {
+  property yarn.resourcemanager.ha.enabled true
+  property yarn.resourcemanager.ha.automatic-failover.enabled false
+  property yarn.resourcemanager.cluster-id tidebridge-lab
+  property yarn.resourcemanager.ha.rm-ids rm,rm2
+  property yarn.resourcemanager.hostname.rm "$GATEWAY"
+  property yarn.resourcemanager.hostname.rm2 "$RM_2"
+  property yarn.client.failover-sleep-base-ms 200
+  property yarn.client.failover-sleep-max-ms 1000
 }
 
 scheduler_properties() {

@@ -5,6 +5,7 @@
 FIRST_WAVE=(etcd apiserver containerd-node-1 containerd-node-2 rm exporter prometheus)
 SECOND_WAVE=(controller-manager scheduler kubelet-node-1 kubelet-node-2 static-nm)
 SERVICES=("${FIRST_WAVE[@]}" "${SECOND_WAVE[@]}")
+[ ! -e "$IS_PAIR" ] || SERVICES+=(rm2)
 
 kubectl() { in_lab "$KUBECTL" --kubeconfig "$KUBECONFIG_ADMIN" "$@"; }
 ask() { in_lab curl -sfk --max-time 2 "$1"; }
@@ -18,7 +19,7 @@ set_command() {
     scheduler) COMMAND=("$KUBERNETES_DIR/bin/kube-scheduler" "--kubeconfig=$KUBECONFIG_ADMIN" --leader-elect=false) ;;
     containerd-*) COMMAND=(containerd -c "$STATE/${1#containerd-}/containerd.toml") ;;
     kubelet-*) set_kubelet_command "${1#kubelet-}" ;;
-    rm) set_java_command 512 org.apache.hadoop.yarn.server.resourcemanager.ResourceManager ;;
+    rm | rm2) set_resourcemanager_command "$1" ;;
     static-nm) set_static_nodemanager_command ;;
     exporter) COMMAND=(python3 "$LAB_HOME/exporter.py" "$RECORDING" "--listen=$EXPORTER" "--cores=$(nproc)" "${NODES[@]}") ;;
     prometheus) set_prometheus_command ;;
@@ -34,7 +35,8 @@ is_healthy() {
     scheduler) ask https://127.0.0.1:10259/healthz ;;
     containerd-*) ctr --timeout 2s --address "$STATE/${1#containerd-}/containerd.sock" version ;;
     kubelet-*) is_node_ready "${1#kubelet-}" ;;
-    rm) ask "$RM_WEB/ws/v1/cluster/info" | grep -q '"haState":"ACTIVE"' ;;
+    rm) is_resourcemanager_up "$RM_WEB" ;;
+    rm2) is_resourcemanager_up "$RM_2_WEB" ;;
     static-nm) is_static_nodemanager_registered ;;
     exporter) ask "http://$EXPORTER/metrics" ;;
     prometheus) ask "http://$PROMETHEUS/-/ready" ;;
@@ -46,9 +48,20 @@ is_node_ready() {
     kubectl wait --for=condition=Ready "node/$1" --timeout=1s
 }
 
+# One of a pair begins as a standby, and works as such.
+is_resourcemanager_up() {
+  local states=ACTIVE
+  [ ! -e "$IS_PAIR" ] || states='ACTIVE|STANDBY'
+  ask "$1/ws/v1/cluster/info" | grep -qE "\"haState\":\"($states)\""
+}
+
 is_static_nodemanager_registered() {
-  ask "http://$GATEWAY:8042/ws/v1/node/info" &&
-    ask "$RM_WEB/ws/v1/cluster/nodes/$GATEWAY:8041" | grep -q '"state":"RUNNING"'
+  local address
+  ask "http://$GATEWAY:8042/ws/v1/node/info" || return 1
+  for address in "$RM_WEB" "$RM_2_WEB"; do
+    ! ask "$address/ws/v1/cluster/nodes/$GATEWAY:8041" | grep -q '"state":"RUNNING"' || return 0
+  done
+  return 1
 }
 
 set_etcd_command() {
@@ -94,6 +107,12 @@ set_java_command() {
   COMMAND=(env "JAVA_HOME=$(java_home)" "HADOOP_HOME=$HADOOP_HOME" "HADOOP_CONF_DIR=$HADOOP_CONF_DIR"
     "$(java_home)/bin/java" "-Xmx${heap_mib}m" --add-opens=java.base/java.lang=ALL-UNNAMED
     -Djava.net.preferIPv4Stack=true -XX:-UsePerfData "${JAVA_QUICK_START[@]}" "-Djava.io.tmpdir=$HADOOP_HOME/tmp" -cp "$HADOOP_CONF_DIR:$HADOOP_HOME/lib/*" "$@")
+}
+
+set_resourcemanager_command() {
+  local which=()
+  [ ! -e "$IS_PAIR" ] || which=(-D "yarn.resourcemanager.ha.id=$1")
+  set_java_command 512 org.apache.hadoop.yarn.server.resourcemanager.ResourceManager "${which[@]}"
 }
 
 # ApplicationMasters run here: a node that isn't lent and doesn't leave.

@@ -22,6 +22,9 @@ NAMESPACE=tidebridge   # where the product and its pods live in Kubernetes
 NODES=(node-1 node-2)
 # A node address must be neither loopback nor shared; both are on the bridge.
 declare -A NODE_IP=([node-1]=$GATEWAY [node-2]=10.88.0.254)
+# The second ResourceManager's address, where there is one (lab/resourcemanagers).
+RM_2=${NODE_IP[node-2]}
+RM_2_WEB=http://$RM_2:8088
 declare -A NODE_FIRST_POD=([node-1]=10.88.0.10 [node-2]=10.88.0.130)
 declare -A NODE_LAST_POD=([node-1]=10.88.0.120 [node-2]=10.88.0.250)
 declare -A KUBELET_PORT=([node-1]=10250 [node-2]=10350)
@@ -34,6 +37,7 @@ DFS=$STATE/dfs         # a shared folder that stands for HDFS: pods mount it at 
 HADOOP_HOME=$STATE/hadoop
 HADOOP_CONF_DIR=$HADOOP_HOME/conf
 ALLOCATIONS=$HADOOP_CONF_DIR/fair-scheduler.xml   # FairScheduler's queues; there with either scheduler
+IS_PAIR=$STATE/hadoop/pair   # there while two ResourceManagers run
 EXCLUDE_FILE=$HADOOP_CONF_DIR/exclude.xml   # whom the ResourceManager sends away
 
 PAUSE_IMAGE=tidebridge-lab/pause:1
@@ -48,7 +52,8 @@ JAVA_QUICK_START=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1)
 
 hash_of() { cat -- "$@" | sha256sum | cut -c1-12; }
 KUBERNETES_VERSION=$(sed -n 's#^require k8s.io/kubernetes v\([0-9.]*\).*#\1#p' "$LAB_HOME/k8s/go.mod")
-HADOOP_VERSION=$(sed -n 's#.*<hadoop.version>\(.*\)</hadoop.version>.*#\1#p' "$LAB_HOME/hadoop/pom.xml")
+# Hadoop's version: the one that is named in the project model, or another one that has the same artifacts.
+HADOOP_VERSION=${TIDEBRIDGE_LAB_HADOOP:-$(sed -n 's#.*<hadoop.version>\(.*\)</hadoop.version>.*#\1#p' "$LAB_HOME/hadoop/pom.xml")}
 NODEMANAGER_IMAGE=tidebridge-lab/nodemanager:$HADOOP_VERSION
 
 KUBERNETES_DIR=$CACHE/kubernetes-$KUBERNETES_VERSION-$(hash_of "$LAB_HOME"/k8s/go.{mod,sum})

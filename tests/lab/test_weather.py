@@ -12,7 +12,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -21,11 +21,7 @@ from typing import Any
 
 import pytest
 
-from bridge.core.lifecycle import State
-from bridge.settings import load
-from bridge.store import open_journal
-from k8s_pool.identity import pod_name
-from tests.lab.controller import Controller, Night, configuration
+from tests.lab.controller import Controller
 from tests.lab.lab import (
     STATIC_HOST,
     elastic_nodes,
@@ -38,13 +34,24 @@ from tests.lab.lab import (
     within,
     yarn_nodes,
 )
+from tests.lab.pools import (
+    VCORES,
+    Window,
+    alive,
+    check_promises,
+    gone_at,
+    names_seen,
+    night,
+    pod_names,
+    pods_by_pool,
+    settings,
+)
 from tests.lab.sleeps import sleeps
 from tests.lab.story import Story, Watcher, wait_until
 from tests.store.postgresql import Server, served_on
 
 pytestmark = pytest.mark.lab
 
-VCORES = 4
 LEAD = timedelta(seconds=40)
 FORCED = timedelta(seconds=20)
 """From the forced step to back_by: notice 3, kill 5, a tick 2, and what the last call takes."""
@@ -54,15 +61,6 @@ BLINK = timedelta(seconds=1.5)
 """A look's own time: the pods are looked at twice a second, by kubectl."""
 PAUSE = timedelta(seconds=10 + 3 + 2)
 """The longest time between two ticks of a pool: one call that hangs, an Event that hangs, and a period."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """A pool's window: on which lender, from when to when, in seconds of the story."""
-
-    lender: str
-    opens_s: int
-    back_by_s: int
 
 
 WINDOWS = {
@@ -145,10 +143,11 @@ def test_in_bad_weather_each_deadline_holds_or_is_said_to_fail(
         within(30, lambda: online_running() == 0, "the online service is gone for the night")
         opens = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)
         weather = Weather(story, opens)
-        controller = Controller(tmp_path, _night(opens), settings=_settings(opens, database.url))
+        whole = settings(WINDOWS, opens, LEAD).replace("sqlite:///tidebridge.db", database.url)
+        controller = Controller(tmp_path, night(opens, LEAD), settings=whole)
         stack.callback(controller.end)
         controller.start()
-        seen = Watcher(_pod_names)
+        seen = Watcher(pod_names)
         stack.callback(seen.stop)
         within(65, _first_are_full, "the nodes whose windows end first serve, full of tasks")
         hosts = within(45, _all_hosts, "each pool's pod has its address")
@@ -158,18 +157,18 @@ def test_in_bad_weather_each_deadline_holds_or_is_said_to_fail(
         _storm(weather, controller, story, hosts["killed"], database)
 
         wait_until(weather.back_by("after"))
-        within(40, lambda: all(not _alive(controller, pool) for pool in WINDOWS), "the journal has no promise left")
+        within(40, lambda: all(not alive(controller, pool) for pool in WINDOWS), "the journal has no promise left")
         within(40, lambda: pods() == [], "no pod is left")
         seen.stop()
         assert controller.runs, controller.log
         assert "crashed" not in controller.log
         assert "Traceback" not in controller.log
-        gone = {pool: _gone_at(seen, pool) for pool in WINDOWS}
+        gone = {pool: gone_at(seen, pool) for pool in WINDOWS}
         for pool, at in gone.items():
             late_s = (at - weather.back_by(pool)).total_seconds()
             story.tell(f"{pool}: gone {abs(late_s):.1f} s {'after' if late_s > 0 else 'before'} back_by")
         _check_preempted(weather, busy, hosts)
-        _check_promises(controller, weather, _names_seen(seen))
+        check_promises(controller, {pool: weather.back_by(pool) for pool in WINDOWS}, names_seen(seen))
         _check_announced(controller.log, weather, gone, story)
         _check_ticks(controller.log, story)
         late = {pool: (at - weather.limit(pool)).total_seconds() for pool, at in gone.items()}
@@ -224,30 +223,19 @@ def _read(file: Path) -> bytes:
         return b""
 
 
-def _pods_by_pool() -> dict[str, dict[str, Any]]:
-    """Return the elastic pods by pool, those on their way out too."""
-    return {pod["metadata"]["labels"]["tidebridge.dev/pool"]: pod for pod in pods()}
-
-
-def _pod_names() -> Mapping[str, str]:
-    """Return the pool of each elastic pod that holds room, by its name."""
-    holding = (pod for pod in pods() if pod["status"].get("phase") not in {"Succeeded", "Failed"})
-    return {pod["metadata"]["name"]: pod["metadata"]["labels"]["tidebridge.dev/pool"] for pod in holding}
-
-
 def _static_node_is_full() -> bool:
     return bool(yarn_nodes()[STATIC_HOST]["usedVirtualCores"] == VCORES)
 
 
 def _all_hosts() -> Mapping[str, str]:
     """Return each pool's address, once each has one."""
-    hosts = {pool: pod["status"].get("podIP") for pool, pod in _pods_by_pool().items()}
+    hosts = {pool: pod["status"].get("podIP") for pool, pod in pods_by_pool().items()}
     return hosts if set(hosts) == set(WINDOWS) and None not in hosts.values() else {}
 
 
 def _first_are_full() -> bool:
     """Say whether the first pools' nodes serve, and have no vcore left."""
-    found = _pods_by_pool()
+    found = pods_by_pool()
     hosts = {found[pool]["status"].get("podIP") for pool in FIRST if pool in found}
     full = {host for host, node in elastic_nodes().items() if node["usedVirtualCores"] == VCORES}
     return len(hosts) == len(FIRST) and hosts <= full
@@ -258,41 +246,6 @@ def _check_preempted(weather: Weather, busy: Watcher, hosts: Mapping[str, str]) 
     for pool, host in hosts.items():
         *_, last = (look for at, look in busy.seen if isinstance(look, dict) and at <= weather.back_by(pool))
         assert last.get(host, 0) == 0, f"{pool} still ran {last[host]} containers"
-
-
-def _looks(seen: Watcher) -> Iterator[tuple[datetime, Mapping[str, str]]]:
-    """Give each look that succeeded, and when it began."""
-    return ((at, look) for at, look in seen.seen if isinstance(look, dict))
-
-
-def _gone_at(seen: Watcher, pool: str) -> datetime:
-    """Say when a pool's pod was first seen to be gone for good."""
-    looks = list(_looks(seen))
-    last = max(number for number, (_, look) in enumerate(looks) if pool in look.values())
-    return looks[last + 1][0]
-
-
-def _names_seen(seen: Watcher) -> Mapping[str, str]:
-    return {name: pool for _, look in _looks(seen) for name, pool in look.items()}
-
-
-def _alive(controller: Controller, pool: str) -> tuple[object, ...]:
-    with closing(open_journal(load(controller.config).store.url)) as journal:
-        return journal.promises(pool)
-
-
-def _check_promises(controller: Controller, weather: Weather, names: Mapping[str, str]) -> None:
-    """Compare pods and promises: one of each for each pool, all over, none with another deadline than its window's."""
-    assert sorted(names.values()) == sorted(WINDOWS), "one pod for each pool, never a second"
-    with closing(open_journal(load(controller.config).store.url)) as journal:
-        for pool in WINDOWS:
-            (promise,) = journal.history(pool)
-            assert names.get(pod_name(pool, promise.id)) == pool
-            assert promise.state is State.GONE
-            assert promise.deadline == weather.back_by(pool)
-    for status in controller.ask_all("status"):
-        assert status["gives_back"] == []
-        assert status["nodes"] == []
 
 
 def _check_announced(log: str, weather: Weather, gone: Mapping[str, datetime], story: Story) -> None:
@@ -328,32 +281,3 @@ def _check_ticks(log: str, story: Story) -> None:
         longest = max((after - before for before, after in pairwise(ticks)), default=PAUSE)
         story.tell(f"{pool}: {len(ticks)} ticks, the longest pause {longest.total_seconds():.1f} s")
         assert longest <= PAUSE
-
-
-def _night(opens: datetime) -> Night:
-    return Night(opens=opens, back_by=opens + timedelta(minutes=5), lead=LEAD)
-
-
-def _settings(opens: datetime, url: str) -> str:
-    """Write the pools, each of one node on one lender: four vcores are a quarter of a core, and 50 m go besides."""
-    whole = configuration(_night(opens), VCORES).replace("vcores_per_core: 4.0", "vcores_per_core: 16.0")
-    whole = whole.replace('url: "sqlite:///tidebridge.db"', f'url: "{url}"')
-    head, rest = whole.split("pools:\n")
-    body = rest.split("windows:\n")[0].replace("  night:\n", "").replace("max_nodes: 4", "max_nodes: 1")
-    body = body.replace("overhead_millicores: 100", "overhead_millicores: 50")
-    body = body.replace("start_timeout_s: 60", "start_timeout_s: 120")
-    body += "    giving_back: {max_lead: 0m}\n"
-    pools, windows = "", ""
-    for name, window in WINDOWS.items():
-        lender = f"{{kubernetes.io/hostname: {window.lender}}}"
-        pools += f"  {name}:\n" + body.replace('{lend: "true"}', lender)
-        start, end = (opens + timedelta(seconds=after_s) for after_s in (window.opens_s, window.back_by_s))
-        windows += _window(name, start, end)
-    return f"{head}pools:\n{pools}windows:\n{windows}"
-
-
-def _window(pool: str, opens: datetime, back_by: datetime) -> str:
-    return (
-        f'- {{name: "{pool}", pool: {pool}, from: "{opens:%Y-%m-%d %H:%M:%S}", to: "{back_by:%Y-%m-%d %H:%M:%S}", '
-        f"timezone: UTC, max_ratio: 1.0, lead: {LEAD.total_seconds():.0f}s}}\n"
-    )
