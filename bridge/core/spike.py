@@ -3,6 +3,9 @@
 What is free, and what is on its way back already, counts first. Pods go where least work is lost for them, and then
 where least more must be freed. With the basis usage elastic pods request next to nothing, so that no online pod waits
 for them.
+
+Where other pools have pods as well, each pool frees its part of the same room: pods that came last go first,
+whosesoever they are, and which lender an online pod goes to follows from what all pools see.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap
 from bridge.core.resources import NO_ROOM, Room
 from bridge.core.room import sum_of
-from bridge.core.snapshot import Basis, Lender, Snapshot
+from bridge.core.snapshot import Basis, Claim, Lender, Snapshot
 from bridge.core.turns import Turns
 
 
@@ -27,8 +30,12 @@ class _Space:
 
     free: Room
     elastic: Room
-    first: list[ElasticNode]
-    """Its elastic nodes that stay, cheapest first."""
+    first: tuple[ElasticNode, ...] = ()
+    """Its elastic nodes that stay, cheapest first; empty where other pools have some, whose work nobody knows here."""
+    latest: tuple[Claim, ...] = ()
+    """What all pools' pods take of it, the latest first; empty where other pools have none."""
+    leaving: Room = NO_ROOM
+    """What of this pool's own there is on its way back."""
     taken: Room = NO_ROOM
     """What is to be freed for other pods already."""
 
@@ -42,6 +49,19 @@ class _Space:
         self.free = (self.free + missing - pod).at_least_zero()
         self.elastic = self.elastic - missing
         self.taken += missing
+
+    @property
+    def own_part(self) -> Room:
+        """What of the room that is taken this pool must still free."""
+        if not self.latest:
+            return self.taken
+        freed = own = NO_ROOM
+        for claim in self.latest:
+            if self.taken.fits_in(freed):
+                break
+            freed += claim.takes
+            own += claim.takes if claim.is_own else NO_ROOM
+        return (own - self.leaving).at_least_zero()
 
 
 def pressing(snapshot: Snapshot, nodes: Iterable[ElasticNode], turns: Turns) -> Mapping[str, Room]:
@@ -59,7 +79,6 @@ def pressing(snapshot: Snapshot, nodes: Iterable[ElasticNode], turns: Turns) -> 
         if lender.refusal is None
     }
     by = snapshot.at + snapshot.policy.spike_tail
-    found: defaultdict[str, Room] = defaultdict(lambda: NO_ROOM)
     for pod in kube.online_stuck:
         choices = ((name, spaces[name].missing_for(pod.requests)) for name in pod.lenders if name in spaces)
         best = min(
@@ -70,18 +89,32 @@ def pressing(snapshot: Snapshot, nodes: Iterable[ElasticNode], turns: Turns) -> 
             continue
         _, name, missing = best
         spaces[name].take(pod.requests, missing)
-        if missing != NO_ROOM:
-            found[name] += missing
-    return dict(found)
+    parts = {name: space.own_part for name, space in spaces.items()}
+    return {name: part for name, part in parts.items() if part != NO_ROOM}
 
 
 def _space(lender: Lender, held: list[ElasticNode], snapshot: Snapshot, turns: Turns) -> _Space:
     """Count what is free on a lender with what is on its way back, and what elastic nodes keep."""
     staying = [node for node in held if not _is_leaving(node, snapshot)]
     kept = sum_of(node.promise.shape.pod for node in staying)
+    if lender.claims:
+        return _shared_space(lender, held, sum_of(node.holds for node in held) - kept)
     free = lender.allocatable - lender.online - lender.elsewhere - kept
     first = turns.order(staying, snapshot.at + snapshot.policy.spike_tail, ())
-    return _Space(free=free.at_least_zero(), elastic=kept, first=first)
+    return _Space(free=free.at_least_zero(), elastic=kept, first=tuple(first))
+
+
+def _shared_space(lender: Lender, held: list[ElasticNode], leaving: Room) -> _Space:
+    """Count as every pool does: what is on its way back is taken until its pod is gone, as others don't see that."""
+    unmade = tuple(
+        Claim(node.promise.made_at, node.promise.pool, node.id, True, node.promise.shape.pod)
+        for node in held
+        if node.pod is None
+    )
+    latest = (*unmade, *reversed(lender.claims))
+    taken = sum_of(claim.takes for claim in latest)
+    free = lender.allocatable - lender.online - taken
+    return _Space(free=free.at_least_zero(), elastic=taken, latest=latest, leaving=leaving.at_least_zero())
 
 
 def _price(space: _Space, missing: Room, turns: Turns, by: datetime) -> tuple[int, int, int, int]:

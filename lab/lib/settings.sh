@@ -54,13 +54,15 @@ hash_of() { cat -- "$@" | sha256sum | cut -c1-12; }
 KUBERNETES_VERSION=$(sed -n 's#^require k8s.io/kubernetes v\([0-9.]*\).*#\1#p' "$LAB_HOME/k8s/go.mod")
 # Hadoop's version: the one that is named in the project model, or another one that has the same artifacts.
 HADOOP_VERSION=${TIDEBRIDGE_LAB_HADOOP:-$(sed -n 's#.*<hadoop.version>\(.*\)</hadoop.version>.*#\1#p' "$LAB_HOME/hadoop/pom.xml")}
+# Of the programs that submit work, where there are none of that version to be had.
+HADOOP_TOOLS_VERSION=${TIDEBRIDGE_LAB_HADOOP_TOOLS:-$HADOOP_VERSION}
 NODEMANAGER_IMAGE=tidebridge-lab/nodemanager:$HADOOP_VERSION
 
 KUBERNETES_DIR=$CACHE/kubernetes-$KUBERNETES_VERSION-$(hash_of "$LAB_HOME"/k8s/go.{mod,sum})
-HADOOP_DIR=$CACHE/hadoop-$HADOOP_VERSION-$(hash_of "$LAB_HOME"/hadoop/*.xml)
+HADOOP_DIR=$CACHE/hadoop-$HADOOP_VERSION-$HADOOP_TOOLS_VERSION-$(hash_of "$LAB_HOME"/hadoop/*.xml)
 # The distribution's: whichever version its lists name when it is first asked for.
 PROMETHEUS_DIR=$CACHE/prometheus-$(. /etc/os-release && echo "$ID-$VERSION_ID")
-IMAGES_DIR=$CACHE/images-$HADOOP_VERSION-$(hash_of "$LAB_HOME"/{Dockerfile.*,lib/images.sh,hadoop/*.xml,image/*})
+IMAGES_DIR=$CACHE/images-$HADOOP_VERSION-$HADOOP_TOOLS_VERSION-$(hash_of "$LAB_HOME"/{Dockerfile.*,lib/images.sh,hadoop/*.xml,image/*})
 KUBECTL=$KUBERNETES_DIR/bin/kubectl
 
 # The JDK that `jlink` belongs to: the lab's Java on the host and, cut down, in the image.

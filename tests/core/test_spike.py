@@ -16,7 +16,7 @@ from bridge.core.outlook import Outlook
 from bridge.core.plan import plan
 from bridge.core.reasons import LenderRefusal, Reason
 from bridge.core.resources import Room
-from bridge.core.snapshot import Basis, Snapshot, StuckPod
+from bridge.core.snapshot import Basis, Claim, Snapshot, StuckPod
 from bridge.core.spike import pressing
 from bridge.core.turns import Turns
 from tests.build import AT, Elastic, make_elastic, make_lender, make_policy, make_snapshot, make_task, room, seconds
@@ -137,3 +137,45 @@ def test_tasks_are_preempted_at_once_and_shortly() -> None:
 def test_an_idle_node_is_deleted_at_once() -> None:
     snapshot = world(*FULL[:3], make_elastic("p4"), stuck=(room(4, 9),))
     assert [type(act) for act in acts(snapshot)] == [DeletePod]
+
+
+def claims(*entries: tuple[str, int]) -> tuple[Claim, ...]:
+    """Make claims of whole nodes, oldest first: whose each is (own: "night"), and how many."""
+    whose = [pool for pool, count in entries for _ in range(count)]
+    return tuple(Claim(AT + seconds(n), pool, f"{pool}-{n}", pool == "night", POD) for n, pool in enumerate(whose))
+
+
+@pytest.mark.parametrize(
+    ("there", "own", "expected"),
+    [
+        pytest.param((("day", 2), ("night", 2)), 2, {"p1"}, id="ours came last"),
+        pytest.param((("night", 2), ("day", 2)), 2, set(), id="another pool's came last"),
+        pytest.param((("night", 3), ("day", 1)), 3, {"p1"}, id="of two pods' room one is ours"),
+    ],
+)
+def test_of_pools_that_share_a_lender_those_whose_pods_came_last_free_the_room(
+    there: tuple[tuple[str, int], ...], own: int, expected: set[str]
+) -> None:
+    others = sum(count for pool, count in there if pool != "night")
+    elsewhere = Room(cpu_millicores=POD.cpu_millicores * others, memory_mib=POD.memory_mib * others)
+    lender = make_lender("a", elsewhere=elsewhere, claims=claims(*there))
+    stuck = (room(4, 9),) * (2 if own == 3 else 1)
+    assert called(world(*FULL[:own], stuck=stuck, lenders=(lender,))) == expected
+
+
+def test_pools_that_share_lenders_free_no_more_together_than_is_missing() -> None:
+    elsewhere = Room(cpu_millicores=2 * POD.cpu_millicores, memory_mib=2 * POD.memory_mib)
+    # What one pool takes for its own the other takes for another's.
+    views = [claims(*entries) for entries in ((("night", 1), ("day", 1)) * 2, (("day", 1), ("night", 1)) * 2)]
+    for stuck in range(1, 5):
+        lenders = [make_lender("a", elsewhere=elsewhere, claims=view) for view in views]
+        freed = [called(world(*FULL[:2], stuck=(room(4, 9),) * stuck, lenders=(lender,))) for lender in lenders]
+        assert sum(len(ids) for ids in freed) == stuck
+
+
+def test_what_leaves_already_of_this_pools_part_is_not_freed_twice() -> None:
+    leaving = busy("p1", 100.0, state=State.FORCED, deadline=AT + seconds(20), reason=Reason.ONLINE_PODS_WAIT)
+    elsewhere = Room(cpu_millicores=2 * POD.cpu_millicores, memory_mib=2 * POD.memory_mib)
+    lender = make_lender("a", elsewhere=elsewhere, claims=claims(("day", 2), ("night", 2)))
+    assert called(world(leaving, FULL[1], stuck=(room(4, 9),), lenders=(lender,))) == {"p1"}
+    assert called(world(leaving, FULL[1], stuck=(room(4, 9),) * 2, lenders=(lender,))) == {"p1", "p2"}
