@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from bridge.controller.clock_watch import ClockWatch
 from bridge.controller.pool import Pool
 from bridge.controller.rebalance import Rebalancing
 from bridge.controller.record import advice
@@ -112,13 +113,14 @@ class Loop:
         """Tick one pool, again and again."""
         told: str | None = None
         term: int | None = None
-        hurry = Hurry()
+        hurry, clock = Hurry(), ClockWatch(pool)
         while not self._stop.is_set():
             began_s = time.monotonic()
             before, term = term, pool.begin()
             if term is not None:
                 if term != before:
                     _restart(pool)
+                clock.look()
                 told = self._tick(pool, told)
             due_s = began_s + self._period.total_seconds()
             while not wake.is_set() and (left_s := due_s - time.monotonic()) > 0:
