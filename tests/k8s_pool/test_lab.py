@@ -125,6 +125,7 @@ def use_all(api: KubeApi, template: PodTemplate, promise: str) -> None:
     try:
         assert pod.is_elastic
         pool.resize_pod(pod.name, uid=pod.uid, size=ContainerSize(cpu_request_millicores=200, memory_request_mib=64))
+        pool.stamp_pod(pod.name, uid=pod.uid, priority=1)
         for _ in range(2):
             pool.emit_event(reason="Claim", message=f"about {promise}", at=datetime.now(UTC))
         pool.emit_event(reason="Claim", message="about a pod", at=datetime.now(UTC), about=pool.get_pod(pod.name))

@@ -23,6 +23,8 @@ class Night:
     opens: datetime
     back_by: datetime
     lead: timedelta
+    by_cron: bool = False
+    """It comes again each day, by a cron expression; both times are whole minutes then."""
 
     @property
     def closes_to_work(self) -> datetime:
@@ -30,10 +32,25 @@ class Night:
         return self.back_by - self.lead
 
 
-def next_night(*, ahead: timedelta, length: timedelta, lead: timedelta) -> Night:
+def coming_night(*, ahead: timedelta, length: timedelta, lead: timedelta) -> Night:
+    """Choose the second that leaves so much time to prepare."""
+    opens = (datetime.now(UTC) + ahead).replace(microsecond=0)
+    return Night(opens=opens, back_by=opens + length, lead=lead)
+
+
+def night_by_cron(*, ahead: timedelta, length: timedelta, lead: timedelta) -> Night:
     """Choose the next whole minute that leaves time to prepare."""
     opens = (datetime.now(UTC) + ahead + timedelta(seconds=59)).replace(second=0, microsecond=0)
-    return Night(opens=opens, back_by=opens + length, lead=lead)
+    return Night(opens=opens, back_by=opens + length, lead=lead, by_cron=True)
+
+
+def window(name: str, pool: str, night: Night, *, max_ratio: float = 0.9) -> str:
+    """Write one window of the settings file."""
+    when = f'from: "{night.opens:%Y-%m-%d %H:%M:%S}", to: "{night.back_by:%Y-%m-%d %H:%M:%S}"'
+    if night.by_cron:
+        when = f'cron: "{night.opens.minute} {night.opens.hour} * * *", back_by: "{night.back_by:%H:%M}"'
+    lead = f"lead: {night.lead.total_seconds():.0f}s"
+    return f'- {{name: "{name}", pool: {pool}, {when}, timezone: UTC, max_ratio: {max_ratio}, {lead}}}\n'
 
 
 def configuration(night: Night, vcores: int, *, placement: str = "kind: spill, label: k8s") -> str:
@@ -57,14 +74,7 @@ pools:
       {{max_nodes: 4, grow_per_tick: 4, cool_down_s: 30, start_timeout_s: 60, lost_timeout_s: 30, reclaim_s: 40,
         overcommit_timeout_s: 3, grace_s: 3}}
 windows:
-  - name: night
-    pool: night
-    cron: "{night.opens.minute} {night.opens.hour} * * *"
-    back_by: "{night.back_by:%H:%M}"
-    timezone: UTC
-    max_ratio: 0.9
-    lead: {night.lead.total_seconds():.0f}s
-"""
+{window("night", "night", night)}"""
 
 
 class Controller:

@@ -12,7 +12,7 @@ from bridge.core.lifecycle import State
 from bridge.settings import load
 from bridge.store import open_journal
 from k8s_pool.identity import pod_name
-from tests.lab.controller import Controller, Night, configuration
+from tests.lab.controller import Controller, Night, configuration, window
 from tests.lab.lab import pods
 from tests.lab.story import Watcher
 
@@ -85,19 +85,12 @@ def settings(windows: Mapping[str, Window], opens: datetime, lead: timedelta) ->
     body = body.replace("start_timeout_s: 60", "start_timeout_s: 120")
     body += "    giving_back: {max_lead: 0m}\n"
     pools, spans = "", ""
-    for name, window in windows.items():
-        lender = f"{{kubernetes.io/hostname: {window.lender}}}"
+    for name, its in windows.items():
+        lender = f"{{kubernetes.io/hostname: {its.lender}}}"
         pools += f"  {name}:\n" + body.replace('{lend: "true"}', lender)
-        start, end = (opens + timedelta(seconds=after_s) for after_s in (window.opens_s, window.back_by_s))
-        spans += _window(name, start, end, lead)
+        start, end = (opens + timedelta(seconds=after_s) for after_s in (its.opens_s, its.back_by_s))
+        spans += window(name, name, Night(opens=start, back_by=end, lead=lead), max_ratio=1.0)
     return f"{head}pools:\n{pools}windows:\n{spans}"
-
-
-def _window(pool: str, opens: datetime, back_by: datetime, lead: timedelta) -> str:
-    return (
-        f'- {{name: "{pool}", pool: {pool}, from: "{opens:%Y-%m-%d %H:%M:%S}", to: "{back_by:%Y-%m-%d %H:%M:%S}", '
-        f"timezone: UTC, max_ratio: 1.0, lead: {lead.total_seconds():.0f}s}}\n"
-    )
 
 
 def night(opens: datetime, lead: timedelta) -> Night:

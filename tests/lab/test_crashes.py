@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.controller import Controller, next_night
+from tests.lab.controller import Controller, coming_night
 from tests.lab.job import Job
 from tests.lab.lab import elastic_nodes, elastic_pod_names, online_running, pods, scale_online, service, within
 from tests.lab.story import Story, Watcher, wait_until
@@ -31,7 +31,7 @@ def test_a_controller_killed_in_each_phase_leaves_no_orphan_and_keeps_the_deadli
         within(30, lambda: job.report()["runningContainers"] == AM_AND_THREE_TASKS, "the static node is full")
         scale_online(2)
         within(30, lambda: online_running() == 2, "the online service shrinks for the night")
-        night = next_night(ahead=timedelta(seconds=10), length=timedelta(minutes=2), lead=timedelta(seconds=40))
+        night = coming_night(ahead=timedelta(seconds=10), length=timedelta(minutes=2), lead=timedelta(seconds=40))
         controller = Controller(tmp_path, night, vcores=2)
         controller.start()
         wait_until(night.opens)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.lab.controller import Controller, configuration, next_night
+from tests.lab.controller import Controller, coming_night, configuration
 from tests.lab.lab import environment, online_running, pods, rm, scale_online, within
 from tests.lab.sleeps import sleeps
 from tests.lab.story import Story, wait_until
@@ -17,12 +17,12 @@ from yarn_client import read_excluded, readmit
 
 pytestmark = pytest.mark.lab
 
-OPEN, LEAD = timedelta(minutes=3), timedelta(seconds=75)
+OPEN, LEAD = timedelta(seconds=155), timedelta(seconds=75)
 
 
 def test_nodes_run_out_by_the_windows_end_and_their_addresses_are_free_again(tmp_path: Path, empty_stage: None) -> None:
     story = Story("Graceful decommission")
-    night = next_night(ahead=timedelta(seconds=12), length=OPEN, lead=LEAD)
+    night = coming_night(ahead=timedelta(seconds=12), length=OPEN, lead=LEAD)
     exclude_file = Path(environment("TIDEBRIDGE_LAB_EXCLUDE"))
     rm_host = urlsplit(environment("TIDEBRIDGE_LAB_RM")).hostname
     way = f'decommission: {{exclude_file: "{exclude_file}", admin_addresses: ["{rm_host}:8033"]}}'
@@ -33,7 +33,7 @@ def test_nodes_run_out_by_the_windows_end_and_their_addresses_are_free_again(tmp
     assert read_excluded(exclude_file).ours == {}
     scale_online(0)
     within(30, lambda: online_running() == 0, "the online service is gone for the night")
-    with sleeps(tmp_path, containers=5, seconds=600) as long, sleeps(tmp_path, containers=4, seconds=90) as short:
+    with sleeps(tmp_path, containers=5, seconds=600) as long, sleeps(tmp_path, containers=4, seconds=70) as short:
         try:
             wait_until(night.opens)
             controller.start()

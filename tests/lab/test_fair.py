@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.lab.controller import configuration, next_night
+from tests.lab.controller import coming_night, configuration
 from tests.lab.job import Job
 from tests.lab.lab import end_applications, environment, kubectl, online_running, rm, scale_online, within
 from tests.lab.story import Story
@@ -89,7 +89,7 @@ class Fair(Tenants):
     """A controller with tenants, whose window stays closed."""
 
     def __init__(self, folder: Path, allocations: Path) -> None:
-        self._night = next_night(ahead=timedelta(hours=2), length=timedelta(minutes=15), lead=timedelta(minutes=2))
+        self._night = coming_night(ahead=timedelta(hours=2), length=timedelta(minutes=15), lead=timedelta(minutes=2))
         self._allocations = allocations
         super().__init__(folder, self._night, settings=self._settings("advise"))
 

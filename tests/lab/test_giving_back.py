@@ -1,19 +1,19 @@
 """Given back in time, for real: what is said 90 seconds ahead of the forced step, and what comes of it, ten times.
 
-Ten pools of one node each have a window of four minutes. The node of another one is there all the time, so that it is
-known how long tasks take before the first of them ends.
+Ten pools of one node each have a window of some four minutes. The node of another one is there all the time, so that it
+is known how long tasks take before the first of them ends.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab.controller import Controller, Night, configuration, next_night
+from tests.lab.controller import Controller, Night, coming_night, configuration, window
 from tests.lab.lab import elastic_nodes, online_running, pods, scale_online, within
 from tests.lab.sleeps import sleeps
 from tests.lab.story import Story, wait_until
@@ -21,7 +21,7 @@ from tests.lab.story import Story, wait_until
 pytestmark = pytest.mark.lab
 
 POOLS, VCORES = 10, 4
-TEACHING, OPEN = timedelta(minutes=2), timedelta(minutes=4)
+TEACHING, OPEN = timedelta(seconds=90), timedelta(seconds=225)
 LEAD = timedelta(seconds=115)
 TAIL = timedelta(seconds=3 + 5 + 2 + 3 + 2 + 5)
 """Notice, kill, a tick, grace, a tick, safety: from the forced step to back_by."""
@@ -44,7 +44,7 @@ class Round:
 
 def test_what_is_said_ahead_of_a_deadline_comes_true(tmp_path: Path, empty_stage: None) -> None:
     story = Story("Given back in time, ten rounds")
-    teaching = next_night(ahead=timedelta(seconds=15), length=TEACHING + OPEN, lead=LEAD)
+    teaching = coming_night(ahead=timedelta(seconds=15), length=TEACHING + OPEN, lead=LEAD)
     controller = Controller(tmp_path, teaching, settings=_settings(teaching))
     scale_online(0)
     within(30, lambda: online_running() == 0, "the online service is gone for the night")
@@ -129,14 +129,7 @@ def _settings(teaching: Night) -> str:
     body = rest.split("windows:\n")[0].replace("  night:\n", "").replace("max_nodes: 4", "max_nodes: 1")
     body = body.replace("overhead_millicores: 100", "overhead_millicores: 50")
     pools = "".join(f"  {name}:\n{body}    giving_back: {{max_lead: 0m}}\n" for name in ("teacher", *POOL_NAMES))
-    windows = _window("teacher", teaching.opens, teaching.back_by)
-    for name in POOL_NAMES:
-        windows += _window(name, teaching.opens + TEACHING, teaching.back_by)
+    windows = window("teacher", "teacher", teaching, max_ratio=1.0)
+    taught = replace(teaching, opens=teaching.opens + TEACHING)
+    windows += "".join(window(name, name, taught, max_ratio=1.0) for name in POOL_NAMES)
     return f"{head}pools:\n{pools}windows:\n{windows}"
-
-
-def _window(pool: str, opens: datetime, back_by: datetime) -> str:
-    return (
-        f'- {{name: "{pool}-{opens:%H%M}", pool: {pool}, cron: "{opens.minute} {opens.hour} * * *", '
-        f'back_by: "{back_by:%H:%M}", timezone: UTC, max_ratio: 1.0, lead: {LEAD.total_seconds():.0f}s}}\n'
-    )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.audit import Call, calls
-from tests.lab.controller import Controller, Night, configuration, next_night
+from tests.lab.controller import Controller, Night, coming_night, configuration
 from tests.lab.job import Job
 from tests.lab.lab import STATIC_HOST, elastic_nodes, elastic_pod_names, online_running, scale_online, within
 from tests.lab.place import Place, placed
@@ -97,7 +97,7 @@ def test_of_two_replicas_one_acts_at_a_time_and_the_deadline_holds(
         within(60, job.runs_its_am_on_the_static_node, "the job's AM runs on the static node")
         scale_online(2)
         within(30, lambda: online_running() == 2, "the online service shrinks for the night")
-        night = next_night(ahead=timedelta(seconds=25), length=timedelta(minutes=2), lead=timedelta(seconds=50))
+        night = coming_night(ahead=timedelta(seconds=40), length=timedelta(minutes=2), lead=timedelta(seconds=50))
         first, second = (
             _replica(stack, tmp_path, name, address, settings(night, url), night)
             for name, address in (("a", "10.88.0.3"), ("b", "10.88.0.4"))

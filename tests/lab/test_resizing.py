@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.lab.cgroup import held_to
-from tests.lab.controller import Controller, Night, configuration, next_night
+from tests.lab.controller import Controller, Night, coming_night, configuration
 from tests.lab.lab import elastic_nodes, end_the_night, online_running, pods, scale_online, within
 from tests.lab.sleeps import sleeps
 from tests.lab.story import Story, wait_until
@@ -22,11 +22,11 @@ WHOLE, HALF = (8, 1100), (4, 600)
 
 def test_nodes_get_smaller_and_grow_again_under_running_work(tmp_path: Path, empty_stage: None) -> None:
     story = Story("Resize in place")
-    night = next_night(ahead=timedelta(seconds=10), length=timedelta(minutes=8), lead=timedelta(seconds=40))
+    night = coming_night(ahead=timedelta(seconds=10), length=timedelta(minutes=8), lead=timedelta(seconds=40))
     controller = Controller(tmp_path, night, settings=_settings(night))
     scale_online(2)
     within(30, lambda: online_running() == 2, "the online service shrinks for the night")
-    with sleeps(tmp_path, containers=4, seconds=120) as work, sleeps(tmp_path, containers=10, seconds=25) as short:
+    with sleeps(tmp_path, containers=4, seconds=100) as work, sleeps(tmp_path, containers=10, seconds=25) as short:
         try:
             wait_until(night.opens)
             controller.start()
@@ -40,7 +40,7 @@ def test_nodes_get_smaller_and_grow_again_under_running_work(tmp_path: Path, emp
             story.tell("online pods need room: of each node 4 vcores are left, in the ResourceManager, pod and cgroup")
             assert len(work.sleeping()) == 4
             scale_online(2)
-            with sleeps(tmp_path, containers=14, seconds=20) as more:
+            with sleeps(tmp_path, containers=14, seconds=12) as more:
                 within(60, lambda: _sizes() == {WHOLE}, "both nodes have grown again")
                 story.tell("the online service is smaller, more work waits: both nodes have 8 vcores again")
                 assert more.finish(90)["finalStatus"] == "SUCCEEDED"

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.controller import Controller, configuration, next_night
+from tests.lab.controller import Controller, coming_night, configuration
 from tests.lab.lab import elastic_nodes, end_the_night, kubectl, online_running, pods, rm, scale_online, within
 from tests.lab.sleeps import Sleeping, Sleeps, sleeps
 from tests.lab.story import Story, wait_until
@@ -50,7 +50,7 @@ class Round:
 
 def test_online_pods_that_wait_run_within_half_a_minute(tmp_path: Path, empty_stage: None) -> None:
     story = Story("Spikes")
-    night = next_night(ahead=timedelta(seconds=10), length=timedelta(minutes=20), lead=timedelta(seconds=60))
+    night = coming_night(ahead=timedelta(seconds=10), length=timedelta(minutes=20), lead=timedelta(seconds=60))
     settings = configuration(night, 4).replace("vcores_per_core: 4.0", "vcores_per_core: 8.0")
     settings = settings.replace("cool_down_s: 30", "cool_down_s: 0").replace("tick_s: 2.0", "tick_s: 5.0")
     controller = Controller(tmp_path, night, settings=settings)

@@ -18,7 +18,7 @@ from bridge.core.ledger import Side
 from bridge.core.tenants.facts import Leaf
 from bridge.core.tenants.writes import Change, Draft
 from bridge.ports import Rejected
-from tests.lab.controller import next_night
+from tests.lab.controller import coming_night
 from tests.lab.job import Job
 from tests.lab.lab import (
     ROOT,
@@ -74,7 +74,7 @@ def test_what_an_idle_tenant_lends_is_back_within_two_rounds_and_both_systems_sa
     _with_percentages(_folder(tmp_path, "percentages"), story)
 
     set_queues(queue("root.ads", **HALF), queue("root.default", **HALF))
-    night = next_night(ahead=timedelta(seconds=1), length=timedelta(minutes=15), lead=timedelta(minutes=2))
+    night = coming_night(ahead=timedelta(seconds=1), length=timedelta(minutes=15), lead=timedelta(minutes=2))
     bridge = Tenants(_folder(tmp_path, "absolute"), night)
     want_pods(ETL, 30)
     job = Job(tmp_path, maps=40, seconds=30)
@@ -119,7 +119,7 @@ def _folder(parent: Path, name: str) -> Path:
 
 def _with_percentages(folder: Path, story: Story) -> None:
     """Run the same once with queues in percent, where one number carries the scarcer resource."""
-    night = next_night(ahead=timedelta(hours=2), length=timedelta(minutes=15), lead=timedelta(minutes=2))
+    night = coming_night(ahead=timedelta(hours=2), length=timedelta(minutes=15), lead=timedelta(minutes=2))
     bridge = Tenants(folder, night)
     found = bridge.round("--now")
     settings = configured()
@@ -210,7 +210,7 @@ def _what_the_resourcemanager_refuses_changes_nothing(folder: Path, story: Story
     set_queues(queue("root.ads", state="STOPPED"))
     set_queues(queue("root.ads.a", verb="add", capacity="[memory=1024,vcores=2]"), queue("root.ads", state="RUNNING"))
     before = configured()
-    night = next_night(ahead=timedelta(hours=2), length=timedelta(minutes=15), lead=timedelta(minutes=2))
+    night = coming_night(ahead=timedelta(hours=2), length=timedelta(minutes=15), lead=timedelta(minutes=2))
     bridge = Tenants(folder, night)
     bridge.config.write_text(
         bridge.config.read_text().replace("min: {cpu_millicores: 1600, memory_mib: 1024}", "weight: 0.1")

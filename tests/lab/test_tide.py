@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.controller import Controller, Night, next_night
+from tests.lab.controller import Controller, Night, night_by_cron
 from tests.lab.job import Job
 from tests.lab.lab import (
     elastic_nodes,
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.lab
 
 def test_an_idle_night_lends_its_cores_to_a_job_and_has_them_back_by_morning(tmp_path: Path, empty_stage: None) -> None:
     story = Story("The tide once")
-    night = next_night(ahead=timedelta(seconds=25), length=timedelta(minutes=2), lead=timedelta(seconds=40))
+    night = night_by_cron(ahead=timedelta(seconds=25), length=timedelta(minutes=2), lead=timedelta(seconds=40))
     controller = Controller(tmp_path, night)
     mapped_before = rm("get-node-to-labels")
     assert controller.ask("plan")["decided"]["offer"]["nodes"] == 0
