@@ -5,6 +5,7 @@ Each of two pools has one node, full of tasks that sleep through the story, and 
 
 from __future__ import annotations
 
+import re
 import subprocess
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -102,7 +103,7 @@ def test_a_drain_is_over_in_time_though_another_resourcemanager_takes_over(
         late = {pool for pool, deadline in back_by.items() if gone_at(seen, pool) > deadline + BLINK}
         assert late == set()
         # Its first attempt and its tasks on the static node run on: four containers of a vcore each.
-        assert (report["state"], report["currentAppAttemptId"][-6:]) == ("RUNNING", "000001")
+        assert (report["state"], _attempt(report)) == ("RUNNING", 1)
         assert report["runningContainers"] == VCORES
 
 
@@ -120,6 +121,13 @@ def _both_are_full() -> bool:
 
 def _state(report: dict[str, Any]) -> str:
     return (
-        f"the work is {report['state']}, in attempt {int(report['currentAppAttemptId'][-6:])}, with "
+        f"the work is {report['state']}, in attempt {_attempt(report)}, with "
         f"{report['runningContainers']} containers; preempted: {report['preemptedResourceVCores']} vcores"
     )
+
+
+def _attempt(report: dict[str, Any]) -> int:
+    """Read the attempt's number off its ApplicationMaster's container, where alone it stands."""
+    found = re.search(r"container_(?:e\d+_)?\d+_\d+_(\d+)_\d+", report["amContainerLogs"])
+    assert found is not None
+    return int(found[1])
