@@ -109,7 +109,8 @@ mapred_site() {
     property mapreduce.application.classpath '$HADOOP_CONF_DIR,$HADOOP_HOME/lib/*'
     property yarn.app.mapreduce.am.staging-dir "$DFS/staging"
     property yarn.app.mapreduce.am.resource.mb 512
-    property yarn.app.mapreduce.am.command-opts "-Xmx300m ${JAVA_QUICK_START[*]}"
+    # --add-opens: Hadoop 3.3's AM needs it on Java 17.
+    property yarn.app.mapreduce.am.command-opts "-Xmx300m --add-opens=java.base/java.lang=ALL-UNNAMED ${JAVA_QUICK_START[*]}"
     property mapreduce.map.memory.mb 256
     property mapreduce.map.java.opts "-Xmx180m ${JAVA_QUICK_START[*]}"
     property mapreduce.reduce.memory.mb 256
