@@ -280,8 +280,6 @@ def _pool(
         env={"RM_WEB_ADDRESSES": ",".join(cluster.resourcemanagers)},
         tenant_namespaces=_tenant_namespaces(settings, name),
         requested=_requested(pool),
-        # What work is worth follows from what was seen to end, which one look doesn't know.
-        is_stamping=follow,
     )
     is_shared = bool(settings.tenants) and name == settings.rebalanced_pool
     own = overhead(pool, template)

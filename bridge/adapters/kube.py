@@ -108,13 +108,8 @@ class KubeCluster:
         env: Mapping[str, str],
         tenant_namespaces: frozenset[str] = frozenset(),
         requested: Room | None = None,
-        is_stamping: bool = True,
     ) -> None:
-        """Read from *view*, act by *pods*.
-
-        *requested*: what the NodeManager's container requests, with the basis ``usage``; None: all that it takes.
-        *is_stamping*: whether pods are told what their work is worth, where there is the right to.
-        """
+        """*requested*: what the NodeManager's container requests, with the basis ``usage``; None: all that it takes."""
         self._view = view
         self._pods = pods
         self._clock = clock
@@ -127,7 +122,6 @@ class KubeCluster:
         self._requested = requested
         self._ephemeral_mib = pod_requests(template.body).ephemeral_mib
         self._extra = template_extra(template)
-        self._is_stamping = is_stamping
         self._may_stamp = Permission(clock)
         self._cannot_resize: CannotResize | None = CannotResize.UNKNOWN
         self._ask_again_at = datetime.min.replace(tzinfo=UTC)
@@ -164,7 +158,7 @@ class KubeCluster:
             impostors=tuple(sorted(pod.name for pod in view.impostors if pod.pool == self._pool)),
             other_addresses=frozenset(pod.ip for pod in others if pod.ip is not None),
             cannot_resize=self._resize_hindrance(),
-            may_stamp=self._is_stamping and self._may_stamp.ask(self._pods.may_stamp),
+            may_stamp=self._may_stamp.ask(self._pods.may_stamp),
         )
 
     def urgent(self) -> frozenset[str]:

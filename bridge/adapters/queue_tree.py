@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from bridge.adapters.convert import resources_of
 from bridge.core.resources import Resources
-from yarn_client import QueueReport, SchedulerReport
+from yarn_client import AppReport, QueueReport, SchedulerReport, YarnClient
 
 DEFAULT_PARTITION = ""
 
@@ -38,3 +38,27 @@ class QueueTree:
             for use in queue.uses
             if use.partition == partition and use.used.memory_mib > 0
         }
+
+
+class QueuePaths:
+    """Completes the queues of applications to full paths, where a ResourceManager says only the last word (before 3.4).
+
+    The tree is read when a name turns up that isn't known yet, and then kept.
+    """
+
+    def __init__(self, client: YarnClient) -> None:
+        self._client = client
+        self._path_by_name: dict[str, str] = {}
+
+    def completed(self, apps: Iterable[AppReport]) -> tuple[AppReport, ...]:
+        """Return the applications with their queues' full paths; a name that no leaf has stays. Raises YarnError."""
+        found = tuple(apps)
+        words = {app.queue for app in found if not _is_path(app.queue)}
+        if not words <= self._path_by_name.keys():
+            tree = QueueTree.of(self._client.scheduler())
+            self._path_by_name = {word: tree.path(word) for word in words}
+        return tuple(app if _is_path(app.queue) else replace(app, queue=self._path_by_name[app.queue]) for app in found)
+
+
+def _is_path(queue: str) -> bool:
+    return queue == "root" or queue.startswith("root.")

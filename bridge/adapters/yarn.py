@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from bridge.adapters.convert import resources_of, yarn_resource_of
 from bridge.adapters.leaving import Leaving
-from bridge.adapters.queue_tree import QueueTree
+from bridge.adapters.queue_tree import QueuePaths, QueueTree
 from bridge.adapters.settling import Settling
 from bridge.adapters.work import WorkDone, WorkSeen
 from bridge.adapters.yarn_errors import translated
@@ -58,6 +58,7 @@ class YarnCluster:
         self._work = WorkDone(client, remote_shuffle=remote_shuffle)
         self._leaving = leaving
         self._states = _USABLE if leaving is None else (*_USABLE, NodeState.DECOMMISSIONED)
+        self._paths = QueuePaths(client)
         self._minimum: Resources | None = None
         self._minimum_of: datetime | None = None
 
@@ -66,7 +67,7 @@ class YarnCluster:
         with translated("read the cluster"):
             before = self._client.cluster_info()
             nodes = self._client.nodes(self._states)
-            apps = self._client.apps((AppState.ACCEPTED, AppState.RUNNING), deselects=_UNREAD)
+            apps = self._paths.completed(self._client.apps((AppState.ACCEPTED, AppState.RUNNING), deselects=_UNREAD))
             queues = QueueTree.of(self._client.scheduler()) if self._by_queue else None
             label_by_host = self._label_by_host()
             labels = frozenset(label.name for label in self._client.labels() if not label.exclusive)
@@ -83,7 +84,7 @@ class YarnCluster:
             started_at=info.started_at,
             minimum=self._minimum,
             nodes=tuple(_node(report, has_am=report.node_id in am_nodes, work=work) for report in nodes),
-            waiting=waiting_containers(apps, queues),
+            waiting=waiting_containers(apps),
             ams_waiting=sum(_asked(app) for app in apps if app.state is not AppState.RUNNING),
             labels=labels,
             label_by_host=label_by_host,
@@ -133,8 +134,8 @@ class YarnCluster:
         return {_host(node): labels[0] for node, labels in mapped.items() if labels}
 
 
-def waiting_containers(apps: tuple[AppReport, ...], queues: QueueTree | None = None) -> tuple[WaitingContainers, ...]:
-    """Sum what running applications wait for, by container size and label, and by queue where *queues* are given.
+def waiting_containers(apps: tuple[AppReport, ...]) -> tuple[WaitingContainers, ...]:
+    """Sum what running applications wait for, by container size, label and queue.
 
     Custom resources are nothing to serve.
     """
@@ -142,11 +143,10 @@ def waiting_containers(apps: tuple[AppReport, ...], queues: QueueTree | None = N
     for app in apps:
         if app.state is not AppState.RUNNING:
             continue
-        queue = app.queue if queues is None else queues.path(app.queue)
         for request in app.resource_requests:
             if request.num_containers > 0 and not request.custom_resources:
                 size = request.capability
-                counts[size.vcores, size.memory_mib, request.node_label_expression, queue] += request.num_containers
+                counts[size.vcores, size.memory_mib, request.node_label_expression, app.queue] += request.num_containers
     return tuple(
         WaitingContainers(vcores=vcores, memory_mib=memory_mib, label=label, count=count, queue=queue)
         for (vcores, memory_mib, label, queue), count in sorted(counts.items())

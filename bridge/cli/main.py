@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ from bridge.controller.record import Planned
 from bridge.controller.round_record import round_sections
 from bridge.controller.sharing import plan_round
 from bridge.controller.tick import make_plan
+from bridge.core.actions import StampPod
 from bridge.core.reasons import Gap
 from bridge.core.snapshot import Pause
 from bridge.ports import Journal, PortError
@@ -147,11 +149,15 @@ def plan(path: Path, pool_name: str | None, as_json: bool) -> None:
 
 
 def _plan(pool: Pool) -> Planned:
-    """Plan for a pool whose nodes YARN would take."""
+    """Plan for a pool whose nodes YARN would take.
+
+    Without stamps: what work is worth follows from what was seen to end, which a single look hasn't.
+    """
     planned = make_plan(pool)
     if not isinstance(planned.snapshot.yarn, Gap):
         app.refuse_unfit_shape(pool, planned.snapshot.yarn.minimum)
-    return planned
+    steps = tuple(step for step in planned.plan.steps if not isinstance(step.act, StampPod))
+    return replace(planned, plan=replace(planned.plan, steps=steps))
 
 
 @cli.command()

@@ -79,7 +79,6 @@ def cluster(
     requested: Room | None = None,
     clock: Clock | None = None,
     stamping: list[StubReply | KubeUnavailable] | None = None,
-    is_stamping: bool = True,
 ) -> KubeCluster:
     state = FleetState()
     for each in raw:
@@ -97,7 +96,6 @@ def cluster(
         priority_class="tidebridge-elastic",
         env={},
         requested=requested,
-        is_stamping=is_stamping,
     )
 
 
@@ -331,7 +329,3 @@ def test_what_koordinator_leaves_is_part_of_what_a_lender_is() -> None:
         Room(cpu_millicores=3000, memory_mib=1024)
     ]
     assert [lender.batch_room for lender in observed(raw_node()).lenders] == [None]
-
-
-def test_who_looks_only_once_stamps_nothing() -> None:
-    assert not cluster(raw_node(), is_stamping=False).observe().may_stamp

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bridge.controller.pool import Pool
+from bridge.controller.record import Planned
+from bridge.controller.tick import make_plan
+from bridge.core.actions import StampPod, Step
+from bridge.core.reasons import Reason
 from tests.cli.stage import Stage
 
 SNAKE = re.compile(r"[a-z][a-z0-9_]*")
@@ -71,6 +78,19 @@ def test_two_plans_of_an_unchanged_world_are_the_same_text(stage: Stage) -> None
     assert first.code == second.code == 0
     assert [step["do"] for step in first.json["pools"][0]["plan"]] == ["create_pod"] * 6
     assert first.out == second.out
+
+
+def test_a_plan_leaves_stamps_to_the_controller_which_has_seen_what_ended(
+    seen_night: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp = Step(promise=None, act=StampPod(promise_id="p", uid="u", worth=4), reason=Reason.WORTH_HAS_CHANGED)
+
+    def with_stamp(pool: Pool) -> Planned:
+        planned = make_plan(pool)
+        return replace(planned, plan=replace(planned.plan, steps=(*planned.plan.steps, stamp)))
+
+    monkeypatch.setattr(sys.modules["bridge.cli.main"], "make_plan", with_stamp)
+    assert seen_night.say("plan", "--json").json["pools"][0]["plan"] == []
 
 
 def test_a_plan_is_empty_once_it_has_been_done(seen_night: Stage) -> None:
