@@ -113,7 +113,7 @@ def test_of_two_replicas_one_acts_at_a_time_and_the_deadline_holds(
         killed = pair.lose_leader("killed while it grows", lambda replica: replica.controller.kill())
         seen = len(killed.controller.log)
         killed.controller.start()
-        killed.controller.said(r"INFO leader\.other ", 30, since=seen)
+        killed.controller.said(r"INFO leader\.other ", 50, since=seen)
         story.tell(f"{killed.name} is started again, and stands by")
         within(40, lambda: len(elastic_nodes()) == 2, "both elastic nodes serve")
 
