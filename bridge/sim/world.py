@@ -134,6 +134,12 @@ class SimWorld:
         node.is_ready = is_ready
         self.kube.node_changed(node)
 
+    def press(self, name: str, *pressures: str) -> None:
+        """Put a Kubernetes node under these pressures (MemoryPressure, DiskPressure, PIDPressure), or under none."""
+        node = self.kube.nodes[name]
+        node.pressures = set(pressures)
+        self.kube.node_changed(node)
+
     def lose_images(self, name: str, are_missing: bool = True) -> None:
         """Let no image be pulled on a node (ImagePullBackOff), or let it work again."""
         node = self.kube.nodes[name]

@@ -473,9 +473,9 @@ def _not_ready(weather: Weather, name: str) -> None:
 
 
 def _under_pressure(weather: Weather, name: str) -> None:
-    pressures = weather.world.kube.nodes[weather.chance.choice(sorted(weather.world.kube.nodes))].pressures
-    pressures.add("MemoryPressure")
-    weather.lasting(name, 20, pressures.clear)
+    node = weather.chance.choice(sorted(weather.world.kube.nodes))
+    weather.world.press(node, "MemoryPressure")
+    weather.lasting(name, 20, lambda: weather.world.press(node))
 
 
 def _stale(weather: Weather, name: str) -> None:
