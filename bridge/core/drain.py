@@ -167,12 +167,19 @@ def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], grown: timedelta) -
 
     Windows that never close are seen two days ahead, and a pod lives no longer than it was promised.
     """
-    closed_by = snapshot.at + max([snapshot.policy.notice, grown, *(span.lead for span in snapshot.windows)])
+    deadlines = {node.promise.deadline for node in nodes} - {None}
+    due = {at for at in deadlines if at is not None and at - max(grown, _lead_before(snapshot, at)) <= snapshot.at}
     return [
         Return(node_id=node.id, deadline=node.promise.deadline, reason=Reason.WINDOW_ENDS)
         for node in nodes
-        if node.promise.deadline is not None and node.promise.deadline <= closed_by and node.state not in _ENDING
+        if node.promise.deadline is not None and node.promise.deadline in due and node.state not in _ENDING
     ]
+
+
+def _lead_before(snapshot: Snapshot, deadline: datetime) -> timedelta:
+    """Say how long before a deadline its window closes nodes: other windows' leads are nothing to it."""
+    around = (span.lead for span in snapshot.windows if span.start < deadline <= span.back_by)
+    return max([snapshot.policy.notice, *around])
 
 
 def _window(

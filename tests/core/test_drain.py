@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from bridge.core.actions import CreatePod
 from bridge.core.decide import decide
 from bridge.core.drain import Return
 from bridge.core.lifecycle import State
 from bridge.core.nodes import elastic_nodes
 from bridge.core.outlook import Outlook
+from bridge.core.plan import plan
 from bridge.core.reasons import Gap, LenderRefusal, Reason
 from bridge.core.snapshot import LeftAlone, Lender, Memory
 from bridge.core.turns import Turns
@@ -23,6 +25,7 @@ from tests.build import (
     make_lender,
     make_policy,
     make_snapshot,
+    make_waiting,
     make_window,
     minutes,
     room,
@@ -223,3 +226,25 @@ def test_an_idle_node_that_nobody_needs_gets_no_deadline_of_its_own() -> None:
     closing = make_elastic("p1", State.CORDONED)
     emptied = make_elastic("p2", State.EMPTY)
     assert returned(closing, emptied) == ()
+
+
+def test_the_lead_of_another_window_calls_nothing_back() -> None:
+    at = BACK_BY - minutes(50)
+    later = make_window(start=BACK_BY + minutes(60), back_by=BACK_BY + minutes(600), lead=minutes(120))
+    assert returned(HEAVY, at=at, windows=(make_window(lead=minutes(45)), later)) == ()
+    assert returned(HEAVY, at=at, windows=(make_window(lead=minutes(50)), later)) == (
+        back("heavy", BACK_BY, Reason.WINDOW_ENDS),
+    )
+
+
+def test_what_is_made_in_a_tick_is_not_called_back_in_the_next_for_another_windows_lead() -> None:
+    at = BACK_BY - minutes(50)
+    later = make_window(start=BACK_BY + minutes(60), back_by=BACK_BY + minutes(600), lead=minutes(120))
+    windows = (make_window(lead=minutes(45)), later)
+    world = make_snapshot(at=at, windows=windows, waiting=(make_waiting(4),))
+    steps = plan(world, decide(world)).acts
+    assert [type(step.act) for step in steps] == [CreatePod]
+    promise = steps[0].promise
+    assert promise is not None
+    assert promise.deadline == BACK_BY
+    assert returned(make_elastic(promise.id, deadline=promise.deadline), at=at + seconds(10), windows=windows) == ()
