@@ -75,6 +75,11 @@ def rm(path: str) -> dict[str, Any]:
     return found
 
 
+def containers_waiting() -> int:
+    """Count the containers that applications wait for."""
+    return int(rm("metrics")["clusterMetrics"]["containersPending"])
+
+
 def end_applications() -> None:
     """Kill what an earlier test left running, so that its AM doesn't take this one's place."""
     running = (rm("apps?states=ACCEPTED,RUNNING&deSelects=resourceRequests")["apps"] or {}).get("app", [])

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.lab.controller import Controller, coming_night, configuration
-from tests.lab.lab import environment, online_running, pods, rm, scale_online, within
+from tests.lab.controller import Controller, Night, coming_night, configuration
+from tests.lab.lab import containers_waiting, environment, online_running, pods, rm, scale_online, within
 from tests.lab.sleeps import sleeps
 from tests.lab.story import Story, wait_until
 from yarn_client import read_excluded, readmit
@@ -22,20 +22,15 @@ OPEN, LEAD = timedelta(seconds=155), timedelta(seconds=75)
 
 def test_nodes_run_out_by_the_windows_end_and_their_addresses_are_free_again(tmp_path: Path, empty_stage: None) -> None:
     story = Story("Graceful decommission")
-    night = coming_night(ahead=timedelta(seconds=12), length=OPEN, lead=LEAD)
     exclude_file = Path(environment("TIDEBRIDGE_LAB_EXCLUDE"))
-    rm_host = urlsplit(environment("TIDEBRIDGE_LAB_RM")).hostname
-    way = f'decommission: {{exclude_file: "{exclude_file}", admin_addresses: ["{rm_host}:8033"]}}'
-    settings = configuration(night, 4).replace("settle_s: 10.0}", f"settle_s: 10.0, {way}}}")
-    settings = settings.replace("    limits:\n", "    giving_back: {max_lead: 0m}\n    limits:\n")
-    assert way in settings
-    controller = Controller(tmp_path, night, settings=settings)
     assert read_excluded(exclude_file).ours == {}
     scale_online(0)
     within(30, lambda: online_running() == 0, "the online service is gone for the night")
     with sleeps(tmp_path, containers=5, seconds=600) as long, sleeps(tmp_path, containers=4, seconds=70) as short:
+        within(60, lambda: containers_waiting() >= 7, "the work has filled the static node, and waits for two more")
+        night = coming_night(ahead=timedelta(seconds=0), length=OPEN, lead=LEAD)
+        controller = Controller(tmp_path, night, settings=_settings(night, exclude_file))
         try:
-            wait_until(night.opens)
             controller.start()
             within(90, lambda: len(long.sleeping()) == 5 and bool(short.sleeping()), "the work runs")
             story.tell("the work runs, on elastic nodes but for what the static node holds")
@@ -60,6 +55,15 @@ def test_nodes_run_out_by_the_windows_end_and_their_addresses_are_free_again(tmp
             controller.stop()
             readmit(exclude_file, frozenset(read_excluded(exclude_file).ours))
     assert "ResizeNode" not in controller.log, "nothing was told by a resize"
+
+
+def _settings(night: Night, exclude_file: Path) -> str:
+    """Give the way by an exclude file, and keep the lead as it is."""
+    rm_host = urlsplit(environment("TIDEBRIDGE_LAB_RM")).hostname
+    way = f'decommission: {{exclude_file: "{exclude_file}", admin_addresses: ["{rm_host}:8033"]}}'
+    settings = configuration(night, 4).replace("settle_s: 10.0}", f"settle_s: 10.0, {way}}}")
+    assert way in settings
+    return settings.replace("    limits:\n", "    giving_back: {max_lead: 0m}\n    limits:\n")
 
 
 def _elastic() -> list[tuple[str, str]]:

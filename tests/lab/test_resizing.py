@@ -10,9 +10,9 @@ import pytest
 
 from tests.lab.cgroup import held_to
 from tests.lab.controller import Controller, Night, coming_night, configuration
-from tests.lab.lab import elastic_nodes, end_the_night, online_running, pods, scale_online, within
+from tests.lab.lab import containers_waiting, elastic_nodes, end_the_night, online_running, pods, scale_online, within
 from tests.lab.sleeps import sleeps
-from tests.lab.story import Story, wait_until
+from tests.lab.story import Story
 
 pytestmark = pytest.mark.lab
 
@@ -22,13 +22,13 @@ WHOLE, HALF = (8, 1100), (4, 600)
 
 def test_nodes_get_smaller_and_grow_again_under_running_work(tmp_path: Path, empty_stage: None) -> None:
     story = Story("Resize in place")
-    night = coming_night(ahead=timedelta(seconds=10), length=timedelta(minutes=8), lead=timedelta(seconds=40))
-    controller = Controller(tmp_path, night, settings=_settings(night))
     scale_online(2)
     within(30, lambda: online_running() == 2, "the online service shrinks for the night")
     with sleeps(tmp_path, containers=4, seconds=100) as work, sleeps(tmp_path, containers=10, seconds=25) as short:
+        within(60, lambda: containers_waiting() >= 12, "the work has filled the static node, and waits for two more")
+        night = coming_night(ahead=timedelta(seconds=0), length=timedelta(minutes=8), lead=timedelta(seconds=40))
+        controller = Controller(tmp_path, night, settings=_settings(night))
         try:
-            wait_until(night.opens)
             controller.start()
             within(60, lambda: _sizes() == {WHOLE}, "two nodes of 8 vcores serve")
             within(60, lambda: len(work.sleeping()) == 4, "the long work runs")
