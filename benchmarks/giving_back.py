@@ -27,7 +27,7 @@ def measure() -> list[Figure]:
     """Measure what a tick computes, and what the naive way takes for the tasks' chances alone."""
     world = make_giving_back()
     planned = _think(world)
-    said = decide(world).statements[0]
+    said = decide(world).foretold.statements[0]
     words = (
         f"decide + plan + check: {len(planned.acts):,} acts, {said.preempted_tasks:,} tasks expected to be preempted"
     )

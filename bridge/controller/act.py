@@ -60,7 +60,8 @@ def act(plan: Plan, pool: Pool, tick_id: str) -> tuple[Outcome, ...]:
     for step in plan.acts:
         outcome = acting.do(step)
         outcomes.append(outcome)
-        log.info("act tick_id=%s %s result=%s%s", tick_id, describe(step), outcome.result, _error_field(outcome))
+        if log.isEnabledFor(logging.INFO):
+            log.info("act tick_id=%s %s result=%s%s", tick_id, describe(step), outcome.result, _error_field(outcome))
     return tuple(outcomes)
 
 

@@ -14,7 +14,7 @@ from bridge.core.load import Belief, LoadReading
 from bridge.core.reasons import Gap
 from bridge.core.room import lender_sizes, taken_ratios
 from bridge.core.signal import SignalMemory, believe
-from bridge.core.snapshot import KubeFacts, Memory, Pause, Promise, Snapshot, YarnFacts
+from bridge.core.snapshot import KubeFacts, Memory, Pause, PoolPolicy, Promise, Snapshot, YarnFacts
 from bridge.core.tasks import NO_HISTORY, TaskHistory
 from bridge.ports import PortError
 
@@ -59,9 +59,14 @@ def observe(pool: Pool) -> Observation:
         signal=signal,
         forecast=_foreseen(pool, kube, load, at, gaps),
         tasks=_learned(pool, yarn, promises, at, gaps),
-        fresh_ids=tuple(pool.new_id() for _ in range(pool.policy.grow_per_tick)),
+        fresh_ids=tuple(pool.new_id() for _ in range(_most_new(pool.policy, yarn))),
     )
     return Observation(snapshot=snapshot, gaps=gaps)
+
+
+def _most_new(policy: PoolPolicy, yarn: YarnFacts | Gap) -> int:
+    """Say how many promises may be made at most: none without work that waits."""
+    return 0 if isinstance(yarn, Gap) else min(policy.grow_per_tick, sum(entry.count for entry in yarn.waiting))
 
 
 def _believed(

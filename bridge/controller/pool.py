@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -11,6 +11,7 @@ from typing import Protocol
 from bridge.controller.lifetimes import Lifetimes
 from bridge.core.entitlement import Entitlement
 from bridge.core.forecast.values import Forecast
+from bridge.core.nodes import NO_NODES, Nodes
 from bridge.core.snapshot import PoolPolicy
 from bridge.core.window import WindowSpan
 from bridge.ports import Clock, Journal, Kube, LoadSignal, Yarn
@@ -43,6 +44,14 @@ class Forecasting(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Known:
+    """What one tick keeps for the next to be quicker; nothing that it decides depends on it."""
+
+    nodes: Nodes = field(default_factory=lambda: NO_NODES)
+    """The last decision's, by id."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """A pool's policy, its windows, and the ports to its two systems and the journal."""
@@ -68,6 +77,7 @@ class Pool:
     """Asked between ticks: which online pods the scheduler has found no room for, which lenders are under pressure."""
     entitled: Callable[[], Entitlement | None] = lambda: None
     """YARN's part of what both systems share, from the journal; None where tenants don't matter."""
+    known: Known = field(default_factory=Known)
 
     @property
     def name(self) -> str:

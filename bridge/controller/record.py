@@ -66,11 +66,11 @@ def sections(planned: Planned, outcomes: tuple[Outcome, ...]) -> Mapping[str, An
             "windows": lambda: [plain(span) for span in planned.snapshot.windows],
             "load": lambda: load(decision),
             "running": lambda: [
-                running(entry, decision.fates.get(entry.id), planned.snapshot.at)
+                running(entry, decision.foretold.fates.get(entry.id), planned.snapshot.at)
                 for entry in decision.nodes
                 if isinstance(entry.pod, ElasticPod)
             ],
-            "statements": lambda: [plain(entry) for entry in decision.statements],
+            "statements": lambda: [plain(entry) for entry in decision.foretold.statements],
             "decided": lambda: decided(decision, planned.snapshot),
             "nodes": lambda: [node(entry) for entry in decision.nodes],
             "overdue": lambda: [

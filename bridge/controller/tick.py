@@ -39,7 +39,8 @@ def make_plan(pool: Pool) -> Planned:
     """Observe and plan, and change nothing."""
     observation: Observation = observe(pool)
     snapshot = observation.snapshot
-    decision = decide(snapshot)
+    decision = decide(snapshot, pool.known.nodes)
+    pool.known.nodes = {node.id: node for node in decision.nodes}
     return Planned(
         snapshot=snapshot,
         gaps=observation.gaps,
@@ -142,8 +143,9 @@ def _say_bad(pool: Pool, planned: Planned, tick_id: str) -> Sequence[str]:
     if isinstance(snapshot.promises, Gap):
         return ()
     before, now = snapshot.memory.announced, decision.memory.announced
-    told = {entry.deadline: entry for entry in decision.statements}
-    changed = [at for at in sorted({*before, *now}) if before.get(at) is not now.get(at) and at in told]
+    changed = [at for at in sorted({*before, *now}) if before.get(at) is not now.get(at)]
+    told = {entry.deadline: entry for entry in decision.foretold.statements} if changed else {}
+    changed = [at for at in changed if at in told]
     for at in changed:
         level = logging.WARNING if at in now else logging.INFO
         log.log(level, "deadline.stated tick_id=%s pool=%s %s", tick_id, pool.name, statement(told[at]))

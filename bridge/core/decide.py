@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from bridge.core.allowed import allowed
@@ -12,7 +12,7 @@ from bridge.core.drain import Return, returns, surplus
 from bridge.core.extend import extended
 from bridge.core.lead import lead_for
 from bridge.core.lifecycle import State
-from bridge.core.nodes import ElasticNode, elastic_nodes
+from bridge.core.nodes import NO_NODES, ElasticNode, Nodes, elastic_nodes
 from bridge.core.offer import Offer, offer
 from bridge.core.outlook import Outlook
 from bridge.core.reasons import Gap
@@ -21,7 +21,7 @@ from bridge.core.resize import Fit, fitted, grows, shrinks, smaller_by_lender
 from bridge.core.size import Size, size
 from bridge.core.snapshot import Memory, Snapshot
 from bridge.core.spike import pressing
-from bridge.core.statement import Fate, Statement, fates, statements
+from bridge.core.statement import Foretold
 from bridge.core.turns import Turns
 from bridge.core.window import Allowance
 
@@ -43,17 +43,18 @@ class Decision:
     """Ids of nodes that nobody needs; closed without a promise."""
     lead: timedelta
     """How long before their deadlines nodes are closed."""
-    fates: Mapping[str, Fate]
-    """What is expected of each node with a deadline, by id."""
-    statements: tuple[Statement, ...]
-    """What will come of each deadline, nearest first."""
+    foretold: Foretold = field(compare=False)
+    """What will come of each deadline."""
     memory: Memory
     """What the next tick must know."""
 
 
-def decide(snapshot: Snapshot) -> Decision:
-    """Decide from a snapshot alone: the same snapshot gives the same decision."""
-    nodes, outlook = elastic_nodes(snapshot), Outlook.of(snapshot)
+def decide(snapshot: Snapshot, before: Nodes = NO_NODES) -> Decision:
+    """Decide from a snapshot alone: the same snapshot gives the same decision.
+
+    *before*: the last decision's nodes, by id. They spare joining again what hasn't changed, and change nothing.
+    """
+    nodes, outlook = elastic_nodes(snapshot, before), Outlook.of(snapshot)
     turns = Turns(snapshot.policy, outlook)
     allows, gates = allowed(snapshot)
     lead = lead_for(snapshot.policy, allows.lead or snapshot.policy.notice, nodes, outlook)
@@ -65,8 +66,7 @@ def decide(snapshot: Snapshot) -> Decision:
     leaving = extended(snapshot, returns(snapshot, nodes, allows, offered, turns, lead, pressed), nodes, outlook)
     gone = {entry.node_id for entry in leaving}
     staying = tuple(node for node in nodes if node.id not in gone)
-    expected = fates(snapshot, nodes, leaving, lead, outlook)
-    told = statements(snapshot, nodes, leaving, expected)
+    foretold = Foretold(snapshot, nodes, leaving, lead, outlook)
     wanted = demand(snapshot, staying, _too_long(snapshot, allows, outlook))
     larger = _grows(snapshot, allows, staying, offered, wanted)
     nodes = fitted(nodes, larger)
@@ -81,9 +81,8 @@ def decide(snapshot: Snapshot) -> Decision:
         fits=(*given_up, *larger),
         cordons=surplus(staying, sized, turns, snapshot.at),
         lead=lead,
-        fates=expected,
-        statements=told,
-        memory=remember(snapshot, nodes, sized, gates, told, leaving),
+        foretold=foretold,
+        memory=remember(snapshot, nodes, sized, gates, foretold.bad, leaving),
     )
 
 

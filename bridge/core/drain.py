@@ -72,7 +72,8 @@ def returns(
     A promise that was given may come forward, when something nearer needs the room, but never moves back. *lead*: how
     long before their own deadlines nodes are closed. *pressing*: by lender, what online pods wait for.
     """
-    found = {node.id: _kept(node) for node in nodes if node.promise.deadline is not None and _is_promised(node)}
+    moving = (node for node in nodes if not node.is_steady)
+    found = {node.id: _kept(node) for node in moving if node.promise.deadline is not None and _is_promised(node)}
     _take_over(found, _spike(snapshot, nodes, pressing, found, turns))
     _take_over(found, _under_pressure(snapshot, nodes, found, turns))
     _take_over(found, _due(snapshot, nodes, lead))

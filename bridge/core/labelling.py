@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from bridge.core.actions import AddLabel, MapLabel, Step, UnmapLabel
@@ -33,6 +33,20 @@ def label_steps(snapshot: Snapshot, decision: Decision) -> Iterator[Step]:
             yield Step(promise=node.promise, act=UnmapLabel(host=host), reason=Reason.ADDRESS_IS_FREE, done=cleared)
         else:
             yield Step(promise=cleared, act=None, reason=Reason.ADDRESS_IS_FREE)
+
+
+def left_as_they_are(snapshot: Snapshot) -> Callable[[ElasticNode], bool]:
+    """Say which of the nodes that serve have their label, in the ResourceManager and in the journal."""
+    label, yarn = snapshot.policy.label, snapshot.yarn
+    if label is None or isinstance(yarn, Gap) or label not in yarn.labels:
+        return lambda _node: True
+    labelled = {host for host, known in yarn.label_by_host.items() if known == label}
+
+    def is_labelled(node: ElasticNode) -> bool:
+        host = node.promise.label_host
+        return host in labelled and isinstance(node.pod, ElasticPod) and node.pod.ip == host
+
+    return is_labelled
 
 
 def host_to_label(snapshot: Snapshot, node: ElasticNode) -> str | None:

@@ -36,7 +36,7 @@ def left_alone(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], relieving: Co
     entries = {entry.lender: entry for entry in _lasting(snapshot)}
     soon = snapshot.at + snapshot.policy.cool_down
     late = snapshot.at + FAILED_COOL_DOWNS * snapshot.policy.cool_down
-    for node in nodes:
+    for node in (node for node in nodes if not node.is_steady or node.id in relieving):
         lender = node.promise.lender
         if _was_just_taken(node) or node.id in relieving:
             entries[lender] = LeftAlone(lender=lender, until=soon, is_relieved=True)

@@ -6,14 +6,25 @@ Decides nothing: what should happen to a node is for ``decide``.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from types import MappingProxyType
 
 from bridge.core.lifecycle import State
 from bridge.core.reasons import Gap, Reason
 from bridge.core.resources import Room, Shape
 from bridge.core.sizes import sizes
-from bridge.core.snapshot import ElasticPod, KubeFacts, Promise, Snapshot, YarnFacts, YarnNode, YarnNodeState
+from bridge.core.snapshot import (
+    ElasticPod,
+    KubeFacts,
+    Promise,
+    Resizing,
+    Snapshot,
+    YarnFacts,
+    YarnNode,
+    YarnNodeState,
+)
 
 CLOCK_SKEW = timedelta(seconds=30)
 """How far the clocks of the two systems may differ before a fresh NodeManager is taken for a ghost."""
@@ -41,19 +52,20 @@ class ElasticNode:
     """The state after the facts were taken in."""
     running: YarnNode | None = field(init=False, repr=False, compare=False)
     """The YARN node, where the ResourceManager was read and sees it alive."""
+    holds: Room = field(init=False, repr=False, compare=False)
+    """What it takes of its lender: what it was promised, and no less than its pod has while that is resized."""
+    is_steady: bool = field(init=False, repr=False, compare=False)
+    """It serves at its size, as both systems and the journal have it: what isn't called back stays as it is."""
 
     def __post_init__(self) -> None:
         """Look once at what a tick asks of a node ten times."""
-        is_alive = isinstance(self.yarn, YarnNode) and self.yarn.state in _ALIVE
-        object.__setattr__(self, "id", self.promise.id)
-        object.__setattr__(self, "state", self.promise.state)
-        object.__setattr__(self, "running", self.yarn if is_alive else None)
-
-    @property
-    def holds(self) -> Room:
-        """Say what it takes of its lender: what it was promised, and no less than its pod has while that is resized."""
-        promised = self.promise.shape.pod
-        return promised.largest(self.pod.requests) if isinstance(self.pod, ElasticPod) else promised
+        promise, pod = self.promise, self.pod
+        promised = promise.shape.pod
+        object.__setattr__(self, "id", promise.id)
+        object.__setattr__(self, "state", promise.state)
+        object.__setattr__(self, "running", _alive(self.yarn))
+        object.__setattr__(self, "holds", promised.largest(pod.requests) if isinstance(pod, ElasticPod) else promised)
+        object.__setattr__(self, "is_steady", promise is self.recorded and _is_steady(promise, pod, self.running))
 
     @property
     def is_idle(self) -> bool:
@@ -61,8 +73,33 @@ class ElasticNode:
         return self.running is not None and self.running.containers == 0 and self.running.is_settled
 
 
-def elastic_nodes(snapshot: Snapshot) -> tuple[ElasticNode, ...]:
-    """Join the promises with both systems and move each to the state that the facts show."""
+def _is_steady(promise: Promise, pod: ElasticPod | Gap | None, running: YarnNode | None) -> bool:
+    """Say whether all that is known of a node agrees, and nothing of it is on its way."""
+    return (
+        promise.state is State.SERVING
+        and running is not None
+        and isinstance(pod, ElasticPod)
+        and running.state is YarnNodeState.RUNNING
+        and running.total == promise.shape.yarn
+        and running.node_id == promise.node_id
+        and pod.uid == promise.pod_uid
+        and pod.deleting_since is None
+        and not pod.phase.is_over
+        and pod.resizing is Resizing.NONE
+        and pod.requested in (None, promise.shape.pod)
+    )
+
+
+Nodes = Mapping[str, ElasticNode]
+NO_NODES: Nodes = MappingProxyType({})
+
+
+def elastic_nodes(snapshot: Snapshot, before: Nodes = NO_NODES) -> tuple[ElasticNode, ...]:
+    """Join the promises with both systems and move each to the state that the facts show.
+
+    *before*: the last tick's, by id. One that was steady, and of which the very same is known now, is taken again: of
+    thousands hardly any have changed since.
+    """
     kube = None if isinstance(snapshot.kube, Gap) else snapshot.kube
     yarn = None if isinstance(snapshot.yarn, Gap) else snapshot.yarn
     pods = {} if kube is None else {pod.promise_id: pod for pod in kube.pods}
@@ -73,6 +110,10 @@ def elastic_nodes(snapshot: Snapshot) -> tuple[ElasticNode, ...]:
     found = []
     for promise in promises:
         pod = snapshot.kube if isinstance(snapshot.kube, Gap) else pods.get(promise.id)
+        same = before.get(promise.id)
+        if same is not None and _is_unchanged(same, promise, pod, hosts):
+            found.append(same)
+            continue
         yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
         found.append(_join(snapshot, promise, promise, pod, yarn_node))
     for pod in pods.values():
@@ -83,9 +124,26 @@ def elastic_nodes(snapshot: Snapshot) -> tuple[ElasticNode, ...]:
     return tuple(found)
 
 
+def _is_unchanged(
+    before: ElasticNode, promise: Promise, pod: ElasticPod | Gap | None, hosts: Mapping[str, YarnNode]
+) -> bool:
+    """Say whether a steady node is joined of the same parts as before; then it is in the same state, at any time."""
+    return (
+        before.is_steady
+        and before.recorded is promise
+        and before.pod is pod
+        and isinstance(pod, ElasticPod)
+        and pod.ip is not None
+        and before.yarn is hosts.get(pod.ip)
+    )
+
+
 def _by_host(yarn: YarnFacts) -> dict[str, YarnNode]:
     """Find nodes by address; of several on one address the living one that was heard of last counts."""
-    found: dict[str, YarnNode] = {}
+    found = {node.host: node for node in yarn.nodes}
+    if len(found) == len(yarn.nodes):
+        return found
+    found = {}
     for node in yarn.nodes:
         other = found.get(node.host)
         if other is None or _likeliness(other) < _likeliness(node):
@@ -167,68 +225,73 @@ def _join(
     yarn: YarnNode | Gap | None,
 ) -> ElasticNode:
     """Put the parts together and take in what the facts say of the state."""
+    running = _alive(yarn)
     if isinstance(pod, ElasticPod) and promise.pod_uid is None:
         promise = replace(promise, pod_uid=pod.uid)
-    node = ElasticNode(promise=promise, pod=pod, yarn=yarn, recorded=recorded)
-    running = node.running
     if running is not None and promise.state is not State.GONE and promise.node_id != running.node_id:
-        node = replace(node, promise=replace(promise, node_id=running.node_id))
-    while (moved := _observed(node, snapshot)) is not None and moved[0] is not node.state:
+        promise = replace(promise, node_id=running.node_id)
+    while (moved := _observed(snapshot, promise, pod, yarn)) is not None and moved[0] is not promise.state:
         state, reason = moved
-        served = node.promise.served or state is State.SERVING
-        node = replace(
-            node, promise=replace(node.promise, state=state, reason=reason, since=snapshot.at, served=served)
-        )
-    return node
+        served = promise.served or state is State.SERVING
+        promise = replace(promise, state=state, reason=reason, since=snapshot.at, served=served)
+    return ElasticNode(promise=promise, pod=pod, yarn=yarn, recorded=recorded)
 
 
-def _observed(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] | None:
+def _alive(yarn: YarnNode | Gap | None) -> YarnNode | None:
+    """Return a YARN node that the ResourceManager was read to see alive."""
+    return yarn if isinstance(yarn, YarnNode) and yarn.state in _ALIVE else None
+
+
+def _observed(
+    snapshot: Snapshot, promise: Promise, pod: ElasticPod | Gap | None, yarn: YarnNode | Gap | None
+) -> tuple[State, Reason] | None:
     """Say to which state the facts alone move a node, or None."""
-    if node.state is State.GONE or isinstance(node.pod, Gap):
+    if promise.state is State.GONE or isinstance(pod, Gap):
         return None
-    if node.pod is None:
-        return _without_pod(node, snapshot)
-    if node.state is State.DELETING:
+    if pod is None:
+        return _without_pod(snapshot, promise)
+    if promise.state is State.DELETING:
         return None
-    if node.state is State.REQUESTED:
+    if promise.state is State.REQUESTED:
         return State.STARTING, Reason.POD_SEEN
-    if node.pod.deleting_since is not None:
+    if pod.deleting_since is not None:
         return State.DELETING, Reason.DELETED_BY_ANOTHER
-    if node.pod.phase.is_over:
+    if pod.phase.is_over:
         return State.DELETING, Reason.POD_ENDED
-    return _with_pod(node, snapshot)
+    return _with_pod(snapshot, promise, yarn)
 
 
-def _without_pod(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] | None:
+def _without_pod(snapshot: Snapshot, promise: Promise) -> tuple[State, Reason] | None:
     """A pod that was seen and isn't there any more is gone; one that was never seen may still be made, for a while."""
-    if node.state is State.DELETING:
+    if promise.state is State.DELETING:
         return State.GONE, Reason.VERIFIED_FREE
-    if node.promise.pod_uid is not None:
+    if promise.pod_uid is not None:
         return State.GONE, Reason.DELETED_BY_ANOTHER
-    if snapshot.at - node.promise.made_at > snapshot.policy.start_timeout:
+    if snapshot.at - promise.made_at > snapshot.policy.start_timeout:
         return State.GONE, Reason.NEVER_SERVED
     return None
 
 
-def _with_pod(node: ElasticNode, snapshot: Snapshot) -> tuple[State, Reason] | None:
+def _with_pod(snapshot: Snapshot, promise: Promise, yarn: YarnNode | Gap | None) -> tuple[State, Reason] | None:
     """Follow the ResourceManager's view of a node whose pod is there."""
-    yarn, policy = snapshot.yarn, snapshot.policy
-    if node.running is not None and node.state in _SEEN_BY_RM:
+    policy, running = snapshot.policy, _alive(yarn)
+    if running is not None and promise.state in _SEEN_BY_RM:
         return None
-    age = snapshot.at - node.promise.since
-    if node.state is State.STARTING:
-        if node.running is not None and _is_fit(node.running, policy.label):
-            return _registered(node.running, node.promise, snapshot)
-        if age > policy.start_timeout and _is_sure(yarn):
+    age = snapshot.at - promise.since
+    if promise.state is State.STARTING:
+        if running is not None and _is_fit(running, policy.label):
+            return _registered(running, promise, snapshot)
+        if age > policy.start_timeout and _is_sure(snapshot.yarn):
             return State.DELETING, Reason.NEVER_SERVED
         return None
-    if node.state is State.LOST:
-        if node.running is not None:
+    if promise.state is State.LOST:
+        if running is not None:
             return State.SERVING, Reason.CAME_BACK
-        return (State.DELETING, Reason.LOST_TOO_LONG) if age > policy.lost_timeout and _is_sure(yarn) else None
-    if node.state in _SEEN_BY_RM and _is_sure(yarn):
-        is_out = isinstance(node.yarn, YarnNode) and node.yarn.state is YarnNodeState.DECOMMISSIONED
-        ending = node.state in {State.FORCED, State.EMPTY} or (is_out and node.state is State.DRAINING)
+        is_too_long = age > policy.lost_timeout and _is_sure(snapshot.yarn)
+        return (State.DELETING, Reason.LOST_TOO_LONG) if is_too_long else None
+    if promise.state in _SEEN_BY_RM and _is_sure(snapshot.yarn):
+        is_out = isinstance(yarn, YarnNode) and yarn.state is YarnNodeState.DECOMMISSIONED
+        ending = promise.state in {State.FORCED, State.EMPTY} or (is_out and promise.state is State.DRAINING)
         return (State.DELETING if ending else State.LOST), Reason.NODE_UNSEEN
     return None
 

@@ -22,7 +22,7 @@ from bridge.core.actions import (
 from bridge.core.decide import Decision
 from bridge.core.drain import Return
 from bridge.core.growth import new_nodes, reopened
-from bridge.core.labelling import host_to_label, label_steps, map_label
+from bridge.core.labelling import host_to_label, label_steps, left_as_they_are, map_label
 from bridge.core.leaving import leaving_steps
 from bridge.core.node_steps import next_step
 from bridge.core.nodes import ElasticNode
@@ -52,7 +52,10 @@ def plan(snapshot: Snapshot, decision: Decision) -> Plan:
     returns = {entry.node_id: entry for entry in decision.returns}
     cordons, opened = frozenset(decision.cordons), reopened(snapshot, decision, returns)
     steps: list[Step] = []
+    stays = left_as_they_are(snapshot)
     for node in decision.nodes:
+        if node.is_steady and node.id not in returns and node.id not in cordons and stays(node):
+            continue
         steps += _steps(snapshot, node, returns.get(node.id), node.id in cordons, node.id in opened)
     steps += leaving_steps(snapshot, decision.nodes, returns)
     steps += label_steps(snapshot, decision)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from bridge.core.drain import Return
 from bridge.core.left_alone import has_just_failed, left_alone
 from bridge.core.lifecycle import State
 from bridge.core.load import SignalState
 from bridge.core.nodes import ElasticNode
-from bridge.core.reasons import Gap, Reason
+from bridge.core.reasons import Gap, Reason, Verdict
 from bridge.core.size import Size
 from bridge.core.snapshot import Memory, Snapshot
-from bridge.core.statement import Statement
 from bridge.core.window_load import LoadGates
 
 
@@ -19,12 +21,12 @@ def remember(
     nodes: tuple[ElasticNode, ...],
     size: Size,
     gates: LoadGates,
-    told: tuple[Statement, ...],
+    bad: Mapping[datetime, Verdict],
     returns: tuple[Return, ...],
 ) -> Memory:
-    """Say what the next tick must know of this one."""
+    """Say what the next tick must know of this one. *bad*: the deadlines that won't hold, and what is said of them."""
     relieving = {entry.node_id for entry in returns if entry.reason is Reason.LENDER_UNDER_PRESSURE}
-    failed_start = any(has_just_failed(node) for node in nodes)
+    failed_start = any(has_just_failed(node) for node in nodes if not node.is_steady)
     return Memory(
         waiting=None if isinstance(snapshot.yarn, Gap) else snapshot.yarn.waiting,
         surplus_since=size.surplus_since,
@@ -32,7 +34,7 @@ def remember(
         left_alone=left_alone(snapshot, nodes, relieving),
         signal=snapshot.signal,
         gates=gates,
-        announced={entry.deadline: entry.verdict for entry in told if entry.verdict.is_bad},
+        announced=bad,
         held_when_lost=_held_when_lost(snapshot, nodes),
         obeyed_version=0 if snapshot.entitlement is None else snapshot.entitlement.version,
     )

@@ -17,7 +17,7 @@ from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap, Reason
 from bridge.core.resources import NO_ROOM, Room, Shape
-from bridge.core.room import lender_room, smallest, sum_of
+from bridge.core.room import Rooms, smallest, sum_of
 from bridge.core.sizes import sizes
 from bridge.core.snapshot import ElasticPod, PoolPolicy, Resizing, Snapshot, YarnNodeState
 
@@ -48,11 +48,12 @@ def shrinks(
         if node.state not in _ENDING:
             by_lender[node.promise.lender].append(node)
     found: list[Fit] = []
+    rooms = Rooms(snapshot)
     for lender in snapshot.kube.lenders:
         held = by_lender.get(lender.name)
         if held and lender.refusal is None:
             found += _refused(held, known)
-            found += _given_up(held, known, lender_room(lender, snapshot), pressing.get(lender.name, NO_ROOM))
+            found += _given_up(held, known, rooms.now(lender), pressing.get(lender.name, NO_ROOM))
     return tuple({fit.node_id: fit for fit in found}.values())
 
 
@@ -108,7 +109,7 @@ def _refused(held: list[ElasticNode], known: tuple[Shape, ...]) -> Iterator[Fit]
     """Give up growing where the kubelet has no room: back to the largest size that the pod has."""
     for node in held:
         pod = node.pod
-        if not isinstance(pod, ElasticPod) or pod.resizing not in REFUSED:
+        if node.is_steady or not isinstance(pod, ElasticPod) or pod.resizing not in REFUSED:
             continue
         has = [shape for shape in known if pod.allocated is not None and shape.pod.fits_in(pod.allocated)]
         if has and not node.promise.shape.pod.fits_in(has[-1].pod) and can_resize(node, known):

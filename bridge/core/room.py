@@ -117,6 +117,22 @@ def lender_room(lender: Lender, snapshot: Snapshot) -> Room:
     return NO_ROOM if online is None else _left(lender, online, snapshot.policy)
 
 
+class Rooms:
+    """What elastic pods may take of lenders now, worked out once for all of a kind."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._by_kind: dict[tuple[object, ...], Room] = {}
+
+    def now(self, lender: Lender) -> Room:
+        """Return what ``lender_room`` does."""
+        alike = kind(lender, self._snapshot)
+        found = self._by_kind.get(alike)
+        if found is None:
+            found = self._by_kind[alike] = lender_room(lender, self._snapshot)
+        return found
+
+
 def coming_room(lender: Lender, snapshot: Snapshot, horizon: timedelta, now: Room | None = None) -> Room:
     """Return what elastic pods may take of a lender for all of *horizon*: never more than *now*, where that is known.
 

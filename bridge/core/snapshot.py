@@ -291,11 +291,12 @@ class YarnNode:
     """What runs on it, as far as that is known; its ApplicationMasters aren't among them."""
     held_vcore_s: int = 0
     """What tasks worked that have ended, and whose output on the node unfinished applications still need."""
+    host: str = field(init=False, repr=False, compare=False)
+    """The host part of the node id."""
 
-    @property
-    def host(self) -> str:
-        """The host part of the node id."""
-        return self.node_id.rpartition(":")[0]
+    def __post_init__(self) -> None:
+        """Take the id apart once: a tick looks for each node by its host."""
+        object.__setattr__(self, "host", self.node_id.rpartition(":")[0])
 
     def work_vcore_s(self, at: datetime) -> int:
         """Say what would be lost with it now, in vcore seconds, as far as that is known."""

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from bridge.core.drain import Return
 from bridge.core.extend import extended_until
@@ -59,6 +60,61 @@ class Fate:
     def tasks(self) -> float:
         """Count the tasks that are preempted."""
         return sum(self.tasks_by_app.values())
+
+
+class Foretold:
+    """What will come of the deadlines, worked out when somebody asks: a replay asks for no more than what is bad."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        nodes: tuple[ElasticNode, ...],
+        returns: tuple[Return, ...],
+        lead: timedelta,
+        outlook: Outlook,
+    ) -> None:
+        """Take what *returns* and the nodes' own deadlines promise; *lead*: how long before it nodes are closed."""
+        self._snapshot = snapshot
+        self._nodes = nodes
+        self._returns = returns
+        self._lead = lead
+        self._outlook = outlook
+
+    @cached_property
+    def fates(self) -> Mapping[str, Fate]:
+        """What is expected of each node with a deadline, by id."""
+        return fates(self._snapshot, self._nodes, self._returns, self._lead, self._outlook)
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """What will come of each deadline, nearest first."""
+        return statements(self._snapshot, self._nodes, self._returns, self.fates)
+
+    @cached_property
+    def bad(self) -> Mapping[datetime, Verdict]:
+        """The deadlines that won't hold, or of which nobody can say, nearest first, and the statements' verdicts."""
+        if isinstance(self._snapshot.kube, Gap) or self._may_be_extended:
+            return {entry.deadline: entry.verdict for entry in self.statements if entry.verdict.is_bad}
+        return dict.fromkeys(sorted(self._late()), Verdict.LATE)
+
+    @property
+    def _may_be_extended(self) -> bool:
+        given = any(node.promise.extended_until is not None for node in self._nodes)
+        return self._snapshot.policy.prefers_work or given
+
+    def _late(self) -> set[datetime]:
+        """Find the deadlines that nodes miss, without a look at their tasks."""
+        policy, at = self._snapshot.policy, self._snapshot.at
+        at_once = at + policy.grace + policy.safety
+        due = {entry.node_id: entry.deadline for entry in self._returns}
+        late = set()
+        for node in self._nodes:
+            deadline = due.get(node.id, node.promise.deadline)
+            if deadline is None or (node.is_steady and deadline >= at_once) or node.state is State.GONE:
+                continue
+            if _ready_at(node, policy, at, at_once) > deadline:
+                late.add(deadline)
+        return late
 
 
 def fates(

@@ -37,6 +37,8 @@ class NodeManager:
     used_mib: int = 0
     containers: dict[int, Container] = field(default_factory=dict)
     """In the order in which they were placed."""
+    changes: int = 0
+    """Counts the containers that came and went, and the applications that began while an AM of theirs was here."""
     label: str | None = None
     state: YarnNodeState = YarnNodeState.NEW
     is_alive: bool = True

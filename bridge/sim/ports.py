@@ -140,16 +140,16 @@ class SimYarn:
     def _node(self, node: NodeManager) -> tuple[State, YarnNode]:
         manager = self._world.yarn
         is_settled, health_s = manager.is_settled(node), manager.health_second(node)
+        amounts = node.total_vcores, node.total_mib, node.changes, node.registered_at
+        state = node.state, node.label, is_settled, health_s, node.leaving_since, amounts
+        before = self._nodes.get(node.id)
+        if before is not None and before[0] == state:
+            return before
         tasks = tuple(self._tasks(node)) if is_settled and node.containers else ()
         # Where there are as many tasks as containers, none of these is an ApplicationMaster.
         has_am = len(tasks) < len(node.containers) and any(
             one.is_am and one.app.state is AppState.RUNNING for one in node.containers.values()
         )
-        amounts = node.total_vcores, node.total_mib, node.used_vcores, node.used_mib, len(node.containers)
-        state = node.state, amounts, node.label, has_am, node.has_gpu, is_settled, health_s, tasks
-        before = self._nodes.get(node.id)
-        if before is not None and before[0] == state:
-            return before
         return state, YarnNode(
             node_id=node.id,
             state=node.state,

@@ -141,6 +141,7 @@ class Work:
     def _hold(self, container: Container, sign: int) -> None:
         node, queue = container.node, container.app.queue
         vcores, mib = sign * container.vcores, sign * container.memory_mib
+        node.changes += 1
         node.used_vcores += vcores
         node.used_mib += mib
         container.app.held_mib += mib
@@ -163,6 +164,8 @@ class Work:
         if app.attempt != attempt or app.am is None or not app.am.node.is_alive:
             return
         app.state = AppState.RUNNING
+        for container in app.containers.values():
+            container.node.changes += 1
         app.is_asking = True
         self._count_asks(app, 1)
         self._open_stages(app)

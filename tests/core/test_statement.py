@@ -53,7 +53,7 @@ def decided(*nodes: Elastic, **facts: Any) -> Decision:
 
 
 def told(*nodes: Elastic, **facts: Any) -> Statement:
-    (statement,) = decided(*nodes, **facts).statements
+    (statement,) = decided(*nodes, **facts).foretold.statements
     return statement
 
 
@@ -95,7 +95,7 @@ def test_containers_that_nobody_has_read_count_as_well() -> None:
 
 def test_each_deadline_is_told_nearest_first() -> None:
     near = make_elastic("p2", State.DRAINING, containers=1, deadline=AT + minutes(5))
-    found = decided(make_elastic("p1", deadline=BACK_BY), near).statements
+    found = decided(make_elastic("p1", deadline=BACK_BY), near).foretold.statements
     assert [(entry.deadline, entry.nodes) for entry in found] == [(AT + minutes(5), 1), (BACK_BY, 1)]
 
 
@@ -220,7 +220,7 @@ def test_a_deadline_is_extended_for_work_that_will_end() -> None:
     steps = plan(snapshot, decide(snapshot)).steps
     assert [step.promise.extended_until for step in steps if step.promise is not None] == [BACK_BY + minutes(30)]
     assert act_of(snapshot) is None
-    (statement,) = decide(snapshot).statements
+    (statement,) = decide(snapshot).foretold.statements
     assert (statement.verdict, statement.ready_at) == (Verdict.EXTENDED, BACK_BY + minutes(30))
 
 

@@ -146,7 +146,7 @@ def _play(pool: Pool, world: SimWorld, until: datetime) -> tuple[Statement, ...]
     while True:
         ticked = tick(pool)
         if world.now >= until:
-            return ticked.planned.decision.statements
+            return ticked.planned.decision.foretold.statements
         world.advance(min(until, world.now + timedelta(seconds=TICK_S)))
 
 

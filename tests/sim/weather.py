@@ -290,7 +290,9 @@ class Weather:
         snapshot = ticked.planned.snapshot
         is_blind = isinstance(snapshot.kube, Gap) and isinstance(snapshot.promises, Gap)
         is_sighted = not (is_blind or self._trouble.is_stale or self.clock.off)
-        bad = frozenset(one.deadline for one in ticked.planned.decision.statements if one.verdict.is_bad)
+        foretold = ticked.planned.decision.foretold
+        bad = frozenset(one.deadline for one in foretold.statements if one.verdict.is_bad)
+        assert bad == foretold.bad.keys()
         has_journal = not isinstance(snapshot.promises, Gap)
         self._told = Told(at=self.world.now, is_sighted=is_sighted, has_journal=has_journal, bad=bad)
         for deadline in bad:
