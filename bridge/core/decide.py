@@ -10,7 +10,7 @@ from bridge.core.allowed import allowed
 from bridge.core.demand import Demand, demand
 from bridge.core.drain import Return, returns, surplus
 from bridge.core.extend import extended
-from bridge.core.lead import lead_for
+from bridge.core.lead import Lead
 from bridge.core.lifecycle import State
 from bridge.core.nodes import NO_NODES, ElasticNode, Nodes, elastic_nodes
 from bridge.core.offer import Offer, offer
@@ -30,7 +30,8 @@ from bridge.core.window import Allowance
 class Decision:
     """What should be so, and why; how to get there is the plan's."""
 
-    allowance: Allowance
+    window: Allowance
+    """What the windows allow, by their own lead."""
     nodes: tuple[ElasticNode, ...]
     offer: Offer | Gap
     demand: Demand | Gap
@@ -41,12 +42,21 @@ class Decision:
     """Nodes that are given another size in place; ``nodes`` has them at that size."""
     cordons: tuple[str, ...]
     """Ids of nodes that nobody needs; closed without a promise."""
-    lead: timedelta
-    """How long before their deadlines nodes are closed."""
+    growing_lead: Lead = field(compare=False)
     foretold: Foretold = field(compare=False)
     """What will come of each deadline."""
     memory: Memory
     """What the next tick must know."""
+
+    @property
+    def lead(self) -> timedelta:
+        """How long before their deadlines nodes are closed."""
+        return self.growing_lead.length
+
+    @property
+    def allowance(self) -> Allowance:
+        """What may be lent now and until when, with the lead as it has grown."""
+        return self.window.with_lead(self.lead)
 
 
 def decide(snapshot: Snapshot, before: Nodes = NO_NODES) -> Decision:
@@ -57,8 +67,10 @@ def decide(snapshot: Snapshot, before: Nodes = NO_NODES) -> Decision:
     nodes, outlook = elastic_nodes(snapshot, before), Outlook.of(snapshot)
     turns = Turns(snapshot.policy, outlook)
     allows, gates = allowed(snapshot)
-    lead = lead_for(snapshot.policy, allows.lead or snapshot.policy.notice, nodes, outlook)
-    allows = allows.with_lead(lead)
+    lead = Lead(snapshot.policy, allows.lead or snapshot.policy.notice, nodes, outlook)
+    window = allows
+    if allows.back_by is not None and lead.has_come(allows.back_by, snapshot.at):
+        allows = allows.with_lead(lead.length)
     pressed = pressing(snapshot, nodes, turns)
     given_up = shrinks(snapshot, nodes, pressed)
     nodes = fitted(nodes, given_up)
@@ -72,7 +84,7 @@ def decide(snapshot: Snapshot, before: Nodes = NO_NODES) -> Decision:
     nodes = fitted(nodes, larger)
     sized = size(snapshot, staying, offered, _less(wanted, larger, snapshot))
     return Decision(
-        allowance=allows,
+        window=window,
         nodes=nodes,
         offer=offered,
         demand=wanted,
@@ -80,7 +92,7 @@ def decide(snapshot: Snapshot, before: Nodes = NO_NODES) -> Decision:
         returns=leaving,
         fits=(*given_up, *larger),
         cordons=surplus(staying, sized, turns, snapshot.at),
-        lead=lead,
+        growing_lead=lead,
         foretold=foretold,
         memory=remember(snapshot, nodes, sized, gates, foretold.bad, leaving),
     )

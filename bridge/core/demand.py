@@ -15,9 +15,11 @@ from bridge.core.entitlement import entitled
 from bridge.core.lifecycle import GROWING, State
 from bridge.core.nodes import ElasticNode
 from bridge.core.reasons import Gap
-from bridge.core.resources import NOTHING, Resources
+from bridge.core.resources import Resources
 from bridge.core.snapshot import PoolPolicy, Snapshot, YarnNodeState
 from bridge.core.waiting import WaitingContainers
+
+_COUNTED = frozenset({State.SERVING, State.CORDONED, *GROWING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +56,13 @@ def demand(
     all_standing = sum(entry.count for entry in standing)
     if snapshot.entitlement is not None:
         standing = entitled(standing, snapshot.entitlement, policy.shape, yarn.elastic_use_by_queue)
-    counted = [node for node in nodes if node.state in {State.SERVING, State.CORDONED} or node.state in GROWING]
+    counted = [node for node in nodes if node.is_steady or node.state in _COUNTED]
     busy = sum(1 for node in counted if node.running is not None and node.running.containers > 0)
     open_nodes = (node for node in counted if node.state is not State.CORDONED) if standing else ()
-    rooms = Counter(_room_on(node) for node in open_nodes)
+    rooms = Counter([_free_on(node) for node in open_nodes])
     left, filled = _fill(standing, rooms)
-    _, new = _fill(left, Counter({(policy.shape.yarn, False): sum(entry.count for entry in left)}))
+    whole = policy.shape.yarn
+    _, new = _fill(left, Counter({(whole.vcores, whole.memory_mib, False): sum(entry.count for entry in left)}))
     waiting = sum(entry.count for entry in standing)
     return Demand(
         nodes=busy + filled + new,
@@ -96,21 +99,24 @@ def _standing(now: list[WaitingContainers], before: tuple[WaitingContainers, ...
     return kept
 
 
-def _room_on(node: ElasticNode) -> tuple[Resources, bool]:
-    """Say what is free on a node, or will be once it serves, and whether it runs anything."""
+Free = tuple[int, int, bool]
+"""What is free on a node, in vcores and MiB, and whether it runs anything: plain numbers, as there are thousands."""
+
+
+def _free_on(node: ElasticNode) -> Free:
+    """Say what is free on a node, or will be once it serves."""
     running, shape = node.running, node.promise.shape.yarn
     if running is None or node.state in GROWING:
-        return shape, False
+        return shape.vcores, shape.memory_mib, False
+    is_busy = running.containers > 0
     if running.state is not YarnNodeState.RUNNING:
-        return NOTHING, running.containers > 0
+        return 0, 0, is_busy
     # A serving node that has another amount is told its own in this tick; one with custom resources can't be told.
-    total = running.total if running.has_custom_resources else shape
-    return total - running.used, running.containers > 0
+    total, used = running.total if running.has_custom_resources else shape, running.used
+    return total.vcores - used.vcores, total.memory_mib - used.memory_mib, is_busy
 
 
-def _fill(
-    waiting: list[WaitingContainers], rooms: Counter[tuple[Resources, bool]]
-) -> tuple[list[WaitingContainers], int]:
+def _fill(waiting: list[WaitingContainers], rooms: Counter[Free]) -> tuple[list[WaitingContainers], int]:
     """Place waiting containers into free room, largest first; return what is left, and how many idle nodes it took.
 
     Nodes with equal room are handled together, so that the cost depends on how many sizes there are, not nodes.
@@ -118,19 +124,19 @@ def _fill(
     left, filled = [], 0
     for entry in sorted(waiting, key=lambda entry: (entry.memory_mib, entry.vcores), reverse=True):
         count = entry.count
-        for (room, is_busy), nodes in sorted(
-            rooms.items(), key=lambda item: (not item[0][1], item[0][0].vcores, item[0][0].memory_mib)
+        for (vcores, memory_mib, is_busy), nodes in sorted(
+            rooms.items(), key=lambda item: (not item[0][2], item[0][0], item[0][1])
         ):
-            fits = entry.size.times_in(room)
+            fits = entry.size.times_in(Resources(vcores=vcores, memory_mib=memory_mib))
             if count <= 0 or fits == 0:
                 continue
             full = min(nodes, count // fits)
             rest = count % fits if full < nodes and full == count // fits else 0
             used = full + (1 if rest else 0)
             count -= full * fits + rest
-            rooms[room, is_busy] -= used
-            rooms[room - entry.size * fits, True] += full
-            rooms[room - entry.size * rest, True] += 1 if rest else 0
+            rooms[vcores, memory_mib, is_busy] -= used
+            rooms[vcores - fits * entry.vcores, memory_mib - fits * entry.memory_mib, True] += full
+            rooms[vcores - rest * entry.vcores, memory_mib - rest * entry.memory_mib, True] += 1 if rest else 0
             filled += 0 if is_busy else used
         rooms = +rooms
         if count > 0:

@@ -6,15 +6,16 @@ A node that must return has a deadline; one that only has no work is closed with
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeGuard
 
+from bridge.core.lead import Lead
 from bridge.core.left_alone import relieved_lenders
 from bridge.core.lifecycle import State
-from bridge.core.nodes import ElasticNode
+from bridge.core.nodes import ByLender, ElasticNode, fit_in, grouped
 from bridge.core.offer import LenderOffer, Offer
 from bridge.core.reasons import Gap, LenderRefusal, Limit, Reason
 from bridge.core.resources import NO_ROOM, Room
@@ -64,7 +65,7 @@ def returns(
     allowed: Allowance,
     offer: Offer | Gap,
     turns: Turns,
-    lead: timedelta,
+    lead: Lead,
     pressing: Mapping[str, Room] = MappingProxyType({}),
 ) -> tuple[Return, ...]:
     """Choose what must go back. Without a view of the lenders only time calls anything back.
@@ -72,15 +73,17 @@ def returns(
     A promise that was given may come forward, when something nearer needs the room, but never moves back. *lead*: how
     long before their own deadlines nodes are closed. *pressing*: by lender, what online pods wait for.
     """
+    nodes = tuple([node for node in nodes if node.state not in _ENDING])
+    by_lender = grouped(nodes)
     moving = (node for node in nodes if not node.is_steady)
     found = {node.id: _kept(node) for node in moving if node.promise.deadline is not None and _is_promised(node)}
     _take_over(found, _spike(snapshot, nodes, pressing, found, turns))
     _take_over(found, _under_pressure(snapshot, nodes, found, turns))
-    _take_over(found, _due(snapshot, nodes, lead))
-    _take_over(found, _lenders(snapshot, nodes, offer, found, turns))
+    _take_over(found, _due(snapshot, nodes, found, lead))
+    _take_over(found, _lenders(snapshot, by_lender, offer, found, turns))
     _take_over(found, _window(snapshot, nodes, allowed, offer, found, turns))
-    _take_over(found, _ahead(nodes, offer, found, turns))
-    deadlines = {node.id: node.promise.deadline for node in nodes if node.id in found}
+    _take_over(found, _ahead(by_lender, offer, found, turns))
+    deadlines = {node.id: node.promise.deadline for node in nodes if node.id in found} if found else {}
     return tuple(_not_later(found[key], deadlines[key]) for key in sorted(found))
 
 
@@ -163,18 +166,21 @@ def _under_pressure(
     return _called(leaving, by, Reason.LENDER_UNDER_PRESSURE)
 
 
-def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], grown: timedelta) -> list[Return]:
+def _due(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], returns: Mapping[str, Return], lead: Lead) -> list[Return]:
     """What its own deadline calls back, whatever the windows say by now.
 
     Windows that never close are seen two days ahead, and a pod lives no longer than it was promised.
     """
-    deadlines = {node.promise.deadline for node in nodes} - {None}
-    due = {at for at in deadlines if at is not None and at - max(grown, _lead_before(snapshot, at)) <= snapshot.at}
-    return [
-        Return(node_id=node.id, deadline=node.promise.deadline, reason=Reason.WINDOW_ENDS)
-        for node in nodes
-        if node.promise.deadline is not None and node.promise.deadline in due and node.state not in _ENDING
-    ]
+    by_deadline: defaultdict[datetime, list[ElasticNode]] = defaultdict(list)
+    for node in nodes:
+        deadline = node.promise.deadline
+        if deadline is not None and (node.id not in returns or returns[node.id].deadline > deadline):
+            by_deadline[deadline].append(node)
+    found: list[Return] = []
+    for deadline, due in by_deadline.items():
+        if lead.has_come(deadline, snapshot.at, _lead_before(snapshot, deadline)):
+            found += _called(due, deadline, Reason.WINDOW_ENDS)
+    return found
 
 
 def _lead_before(snapshot: Snapshot, deadline: datetime) -> timedelta:
@@ -244,16 +250,15 @@ def _why_now(offer: Offer) -> Reason:
     return Reason.SIGNAL_IS_LOST if tightest.limit is Limit.SIGNAL_SHRINKING else Reason.KUBERNETES_NEEDS_ROOM
 
 
-def _ahead(
-    nodes: tuple[ElasticNode, ...], offer: Offer | Gap, returns: dict[str, Return], turns: Turns
-) -> list[Return]:
+def _ahead(there: ByLender, offer: Offer | Gap, returns: dict[str, Return], turns: Turns) -> list[Return]:
     """What goes back ahead of a peak that the forecast doesn't exclude, in time for most tasks to end by themselves."""
     if isinstance(offer, Gap):
         return []
-    by_lender: dict[str, list[ElasticNode]] = defaultdict(list)
-    for node in _holding(nodes, returns, offer.staying_by):
-        if _is_known(offer.by_lender.get(node.promise.lender)):
-            by_lender[node.promise.lender].append(node)
+    by_lender = {
+        lender: _holding(nodes, returns, offer.staying_by)
+        for lender, nodes in there.items()
+        if _is_known(offer.by_lender.get(lender))
+    }
     leaving = [
         node
         for lender, holding in by_lender.items()
@@ -266,20 +271,18 @@ def _ahead(
 
 
 def _lenders(
-    snapshot: Snapshot, nodes: tuple[ElasticNode, ...], offer: Offer | Gap, returns: dict[str, Return], turns: Turns
+    snapshot: Snapshot, there: ByLender, offer: Offer | Gap, returns: dict[str, Return], turns: Turns
 ) -> list[Return]:
     """What single lenders need back: all of a cordoned one, else no more than what is missing."""
     if isinstance(offer, Gap):
         return []
     soon = snapshot.at + snapshot.policy.reclaimed_within
-    by_lender: dict[str, list[ElasticNode]] = defaultdict(list)
-    for node in _holding(nodes, returns, soon):
-        by_lender[node.promise.lender].append(node)
     found = []
-    for lender, holding in by_lender.items():
+    for lender, nodes in there.items():
         entry = offer.by_lender.get(lender)
         if not _is_known(entry):
             continue
+        holding = _holding(nodes, returns, soon)
         if entry.must_empty:
             found += _called(holding, soon, Reason.LENDER_REFUSES)
         else:
@@ -296,9 +299,11 @@ def _over(
     holding: list[ElasticNode], entry: LenderOffer, by: datetime, returns: dict[str, Return], turns: Turns
 ) -> list[ElasticNode]:
     """Take nodes, in their order, until the rest fits in the lender's room."""
+    if fit_in(holding, entry.room):
+        return []
     held = sum_of(node.promise.shape.pod for node in holding)
     leaving: list[ElasticNode] = []
-    for node in () if held.fits_in(entry.room) else turns.order(holding, by, returns):
+    for node in turns.order(holding, by, returns):
         if held.fits_in(entry.room):
             break
         held = held - node.promise.shape.pod
@@ -306,13 +311,11 @@ def _over(
     return leaving
 
 
-def _holding(nodes: tuple[ElasticNode, ...], returns: dict[str, Return], by: datetime) -> list[ElasticNode]:
+def _holding(nodes: Sequence[ElasticNode], returns: dict[str, Return], by: datetime) -> list[ElasticNode]:
     """List nodes that still hold room at *by*."""
-    return [
-        node
-        for node in nodes
-        if node.state not in _ENDING and (node.id not in returns or returns[node.id].deadline > by)
-    ]
+    if not returns:
+        return list(nodes)
+    return [node for node in nodes if node.id not in returns or returns[node.id].deadline > by]
 
 
 def _called(nodes: list[ElasticNode], by: datetime, reason: Reason) -> list[Return]:

@@ -25,22 +25,21 @@ def reopened(snapshot: Snapshot, decision: Decision, returns: dict[str, Return])
     missing = max(0, decision.size.target - decision.size.open_nodes)
     if isinstance(decision.offer, Gap) or missing == 0:
         return frozenset()
+    closed = [
+        node
+        for node in decision.nodes
+        if node.state in {State.CORDONED, State.EMPTY} and node.id not in returns and node.running is not None
+    ]
+    if not closed:
+        return frozenset()
     held = _held(decision.nodes)
     lending = {
         name
         for name, entry in decision.offer.by_lender.items()
         if entry.refusal is None and held[name][1] <= entry.lasting_nodes
     }
-    closed = [
-        node
-        for node in decision.nodes
-        if node.state in {State.CORDONED, State.EMPTY}
-        and node.id not in returns
-        and node.running is not None
-        and node.promise.lender in lending
-    ]
     turns = Turns(snapshot.policy, Outlook.of(snapshot))
-    dearest = turns.order(closed, snapshot.at, ())[::-1]
+    dearest = turns.order((node for node in closed if node.promise.lender in lending), snapshot.at, ())[::-1]
     return frozenset(node.id for node in dearest[:missing])
 
 
@@ -49,11 +48,12 @@ def new_nodes(snapshot: Snapshot, decision: Decision, reopened_nodes: int) -> It
     if isinstance(decision.offer, Gap) or isinstance(snapshot.promises, Gap) or isinstance(snapshot.yarn, Gap):
         return
     shape, deadline = snapshot.policy.shape, decision.allowance.closes_at
-    held = _held(decision.nodes)
-    there = sum(1 for node in decision.nodes if node.state is not State.GONE)
-    missing = min(decision.size.target - decision.size.open_nodes - reopened_nodes, decision.offer.ceiling - there)
+    missing = decision.size.target - decision.size.open_nodes - reopened_nodes
     if deadline is None or snapshot.at >= deadline - snapshot.policy.notice or missing <= 0:
         return
+    there = sum(1 for node in decision.nodes if node.state is not State.GONE)
+    missing = max(0, min(missing, decision.offer.ceiling - there))
+    held = _held(decision.nodes)
     left_alone = lenders_left_alone(snapshot)
     rooms: list[tuple[int, str]] = []
     for name, entry in decision.offer.by_lender.items():

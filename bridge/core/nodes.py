@@ -6,7 +6,7 @@ Decides nothing: what should happen to a node is for ``decide``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
@@ -88,6 +88,31 @@ def _is_steady(promise: Promise, pod: ElasticPod | Gap | None, running: YarnNode
         and pod.resizing is Resizing.NONE
         and pod.requested in (None, promise.shape.pod)
     )
+
+
+ByLender = Mapping[str, Sequence[ElasticNode]]
+
+
+def grouped(nodes: Iterable[ElasticNode]) -> ByLender:
+    """Put nodes together that are on one lender, in the order in which they come."""
+    found: dict[str, list[ElasticNode]] = {}
+    for node in nodes:
+        lender = node.promise.lender
+        if lender in found:
+            found[lender].append(node)
+        else:
+            found[lender] = [node]
+    return found
+
+
+def fit_in(nodes: Iterable[ElasticNode], room: Room) -> bool:
+    """Say whether the sizes that nodes were promised fit in *room*, as on nearly every lender at nearly every tick."""
+    cpu = memory = 0
+    for node in nodes:
+        pod = node.promise.shape.pod
+        cpu += pod.cpu_millicores
+        memory += pod.memory_mib
+    return cpu <= room.cpu_millicores and memory <= room.memory_mib
 
 
 Nodes = Mapping[str, ElasticNode]

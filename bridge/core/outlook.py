@@ -209,8 +209,13 @@ class Outlook:
     def _ages(self) -> Mapping[AppKind | str | None, list[int]]:
         """The steps of length that running tasks are in, by group."""
         groups: defaultdict[tuple[str, str, int], list[int]] = defaultdict(list)
+        step_since: dict[datetime, int] = {}
         for task in self._running:
-            groups[task.queue, task.app, task.kind].append(step_of(self.at - task.began))
+            step = step_since.get(task.began)
+            if step is None:
+                # Tasks begin by the dozen.
+                step = step_since[task.began] = step_of(self.at - task.began)
+            groups[task.queue, task.app, task.kind].append(step)
         found: defaultdict[AppKind | str | None, list[int]] = defaultdict(list)
         for (queue, app, kind), steps in groups.items():
             for key in ((app, kind), app, queue, None):

@@ -8,13 +8,13 @@ smaller in the ResourceManager first, larger in Kubernetes first.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from bridge.core.left_alone import REFUSED, lenders_left_alone
 from bridge.core.lifecycle import State
-from bridge.core.nodes import ElasticNode
+from bridge.core.nodes import ElasticNode, fit_in, grouped
 from bridge.core.reasons import Gap, Reason
 from bridge.core.resources import NO_ROOM, Room, Shape
 from bridge.core.room import Rooms, smallest, sum_of
@@ -43,10 +43,7 @@ def shrinks(
     if isinstance(snapshot.kube, Gap) or isinstance(snapshot.yarn, Gap) or snapshot.kube.cannot_resize is not None:
         return ()
     known = sizes(snapshot.policy, snapshot.yarn.minimum)
-    by_lender: defaultdict[str, list[ElasticNode]] = defaultdict(list)
-    for node in nodes:
-        if node.state not in _ENDING:
-            by_lender[node.promise.lender].append(node)
+    by_lender = grouped([node for node in nodes if node.state not in _ENDING])
     found: list[Fit] = []
     rooms = Rooms(snapshot)
     for lender in snapshot.kube.lenders:
@@ -57,11 +54,13 @@ def shrinks(
     return tuple({fit.node_id: fit for fit in found}.values())
 
 
-def _given_up(held: list[ElasticNode], known: tuple[Shape, ...], room: Room, missing: Room) -> Iterator[Fit]:
+def _given_up(held: Sequence[ElasticNode], known: tuple[Shape, ...], room: Room, missing: Room) -> Iterator[Fit]:
     """Take idle room, from the idlest node first, until the rest fits; nothing if even all of it doesn't make it fit.
 
     Then whole nodes go back, and with them their idle room.
     """
+    if missing == NO_ROOM and fit_in(held, room):
+        return
     over = sum_of(node.promise.shape.pod for node in held)
     if missing != NO_ROOM:
         room = smallest((room, (over - missing).at_least_zero()))
@@ -105,7 +104,7 @@ def _smallest_for(node: ElasticNode, known: tuple[Shape, ...]) -> Shape | None:
     return None
 
 
-def _refused(held: list[ElasticNode], known: tuple[Shape, ...]) -> Iterator[Fit]:
+def _refused(held: Sequence[ElasticNode], known: tuple[Shape, ...]) -> Iterator[Fit]:
     """Give up growing where the kubelet has no room: back to the largest size that the pod has."""
     for node in held:
         pod = node.pod
@@ -117,7 +116,7 @@ def _refused(held: list[ElasticNode], known: tuple[Shape, ...]) -> Iterator[Fit]
 
 
 def grows(
-    snapshot: Snapshot, nodes: Iterable[ElasticNode], lasting: Mapping[str, Room], missing: int
+    snapshot: Snapshot, nodes: Sequence[ElasticNode], lasting: Mapping[str, Room], missing: int
 ) -> tuple[Fit, ...]:
     """Choose the nodes that grow again, for about as much work as *missing* whole nodes would serve.
 
@@ -126,13 +125,16 @@ def grows(
     if isinstance(snapshot.kube, Gap) or isinstance(snapshot.yarn, Gap) or snapshot.kube.cannot_resize is not None:
         return ()
     known, left_alone = sizes(snapshot.policy, snapshot.yarn.minimum), lenders_left_alone(snapshot)
+    smaller = [node for node in nodes if known and _is_larger(known[-1], node)]
+    if not smaller:
+        return ()
     held: defaultdict[str, Room] = defaultdict(lambda: Room(cpu_millicores=0, memory_mib=0))
     for node in nodes:
         if node.state is not State.GONE:
             held[node.promise.lender] += node.holds
     wanted = missing * snapshot.policy.shape.yarn.vcores
     found: list[Fit] = []
-    for node in nodes:
+    for node in smaller:
         lender = node.promise.lender
         may_grow = lender in lasting and lender not in left_alone and _is_at_rest(node) and can_resize(node, known)
         if wanted <= 0 or not may_grow:

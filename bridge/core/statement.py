@@ -14,6 +14,7 @@ from functools import cached_property
 
 from bridge.core.drain import Return
 from bridge.core.extend import extended_until
+from bridge.core.lead import Lead
 from bridge.core.lifecycle import GROWING, State
 from bridge.core.nodes import ElasticNode
 from bridge.core.outlook import Outlook
@@ -70,7 +71,7 @@ class Foretold:
         snapshot: Snapshot,
         nodes: tuple[ElasticNode, ...],
         returns: tuple[Return, ...],
-        lead: timedelta,
+        lead: Lead,
         outlook: Outlook,
     ) -> None:
         """Take what *returns* and the nodes' own deadlines promise; *lead*: how long before it nodes are closed."""
@@ -83,7 +84,7 @@ class Foretold:
     @cached_property
     def fates(self) -> Mapping[str, Fate]:
         """What is expected of each node with a deadline, by id."""
-        return fates(self._snapshot, self._nodes, self._returns, self._lead, self._outlook)
+        return fates(self._snapshot, self._nodes, self._returns, self._lead.length, self._outlook)
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:

@@ -95,8 +95,8 @@ def _is_at_rest(planned: Planned) -> bool:
         and snapshot.entitlement is None
         and not decision.memory.gates.low_since
         and not decision.returns
-        and all(node.state is State.SERVING and node.running is not None for node in decision.nodes)
-        and all(node.running.is_settled for node in decision.nodes if node.running is not None)
+        and all([node.is_steady or node.state is State.SERVING for node in decision.nodes])
+        and all([node.running is not None and node.running.is_settled for node in decision.nodes])
     )
 
 

@@ -38,7 +38,7 @@ class NodeManager:
     containers: dict[int, Container] = field(default_factory=dict)
     """In the order in which they were placed."""
     changes: int = 0
-    """Counts the containers that came and went, and the applications that began while an AM of theirs was here."""
+    """Counts what happened to it: containers, amounts, labels and states, and applications of AMs here that began."""
     label: str | None = None
     state: YarnNodeState = YarnNodeState.NEW
     is_alive: bool = True
@@ -56,6 +56,11 @@ class NodeManager:
 
     def __post_init__(self) -> None:
         self.total_vcores, self.total_mib = self.size.vcores, self.size.memory_mib
+
+    def carry_gpu(self) -> None:
+        """Have a GPU from now on."""
+        self.has_gpu = True
+        self.changes += 1
 
     @property
     def total(self) -> Resources:

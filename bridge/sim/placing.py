@@ -72,6 +72,7 @@ class Scheduler:
     def leave(self, node: NodeManager) -> None:
         """Count a node out, before its total or its label changes."""
         label = node.label or DEFAULT
+        node.changes += 1
         self.version += 1
         self.totals[label] = self.totals[label] - node.total
         self._counted.discard(node)
@@ -96,8 +97,9 @@ class Scheduler:
         self._used[label] = before[0] + vcores, before[1] + mib
 
     def touch(self, node: NodeManager) -> None:
-        """Look whether a node has room, after its use has changed."""
+        """Look whether a node has room, after its use or its state has changed."""
         label = node.label or DEFAULT
+        node.changes += 1
         if node.is_serving and node.used_vcores < node.total_vcores and node.used_mib < node.total_mib:
             self._open.setdefault(label, {})[node.id] = node
             self.wake()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from types import MappingProxyType
+from typing import NamedTuple
 
 from bridge.core.actions import CreatePod, Decommission, DeletePod, Readmit, ResizeNode, ResizePod, StampPod
 from bridge.core.reasons import LenderRefusal
@@ -48,10 +49,20 @@ from bridge.sim.world import SimWorld
 
 ELASTIC_PRIORITY = -100
 State = tuple[object, ...]
-"""All that may change of a lender, a pod or a NodeManager."""
+"""All that may change of a lender or a pod."""
 _USABLE = frozenset(
     {YarnNodeState.RUNNING, YarnNodeState.UNHEALTHY, YarnNodeState.DECOMMISSIONING, YarnNodeState.DECOMMISSIONED}
 )
+
+
+class _Told(NamedTuple):
+    """A node as it was last told."""
+
+    changes: int
+    """What had happened to it by then."""
+    until: int
+    """In this second it is told otherwise, whatever happens."""
+    node: YarnNode
 
 
 class SimYarn:
@@ -70,8 +81,8 @@ class SimYarn:
         self._settling = settling
         self._released = world.yarn.work.released_count
         """How many containers were over at the last look."""
-        self._nodes: dict[str, tuple[State, YarnNode]] = {}
-        """As they were last seen, by id; what hasn't changed since is told again."""
+        self._nodes: dict[NodeManager, _Told] = {}
+        """As they were last told; what hasn't changed since is told again."""
 
     def observe(self) -> YarnFacts:
         """Read the nodes that aren't gone, what waits, and labels."""
@@ -81,11 +92,11 @@ class SimYarn:
             sizes, ams_waiting = self.waiting()
             ended = self._ended()
             apps = manager.work.apps.values() if manager.has_lists else ()
-            self._nodes = {node.id: self._node(node) for node in manager.nodes.values() if node.state in _USABLE}
+            self._nodes = {node: self._last(node) for node in manager.nodes.values() if node.state in _USABLE}
             return YarnFacts(
                 started_at=started_at,
                 minimum=world.config.minimum,
-                nodes=tuple(node for _, node in self._nodes.values()),
+                nodes=tuple([told.node for told in self._nodes.values()]),
                 waiting=sizes,
                 ams_waiting=ams_waiting,
                 labels=frozenset(manager.scheduler.is_exclusive),
@@ -137,20 +148,22 @@ class SimYarn:
             except RmRefusal as error:
                 raise Rejected(str(error)) from error
 
-    def _node(self, node: NodeManager) -> tuple[State, YarnNode]:
-        manager = self._world.yarn
-        is_settled, health_s = manager.is_settled(node), manager.health_second(node)
-        amounts = node.total_vcores, node.total_mib, node.changes, node.registered_at
-        state = node.state, node.label, is_settled, health_s, node.leaving_since, amounts
-        before = self._nodes.get(node.id)
-        if before is not None and before[0] == state:
+    def _last(self, node: NodeManager) -> _Told:
+        """Tell a node, as it was told before if nothing has happened to it."""
+        before = self._nodes.get(node)
+        if before is not None and before.changes == node.changes and self._world.timeline.now < before.until:
             return before
+        return _Told(node.changes, self._world.yarn.is_same_until(node), self._node(node))
+
+    def _node(self, node: NodeManager) -> YarnNode:
+        manager = self._world.yarn
+        is_settled = manager.is_settled(node)
         tasks = tuple(self._tasks(node)) if is_settled and node.containers else ()
         # Where there are as many tasks as containers, none of these is an ApplicationMaster.
         has_am = len(tasks) < len(node.containers) and any(
             one.is_am and one.app.state is AppState.RUNNING for one in node.containers.values()
         )
-        return state, YarnNode(
+        return YarnNode(
             node_id=node.id,
             state=node.state,
             total=node.total if node.leaving_since is None else node.used,
@@ -160,7 +173,7 @@ class SimYarn:
             has_am=has_am,
             has_custom_resources=node.has_gpu,
             is_settled=is_settled,
-            health_at=self._world.clock.at(health_s),
+            health_at=self._world.clock.at(manager.health_second(node)),
             tasks=tasks,
         )
 

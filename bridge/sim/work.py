@@ -141,7 +141,6 @@ class Work:
     def _hold(self, container: Container, sign: int) -> None:
         node, queue = container.node, container.app.queue
         vcores, mib = sign * container.vcores, sign * container.memory_mib
-        node.changes += 1
         node.used_vcores += vcores
         node.used_mib += mib
         container.app.held_mib += mib

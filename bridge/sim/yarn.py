@@ -150,6 +150,12 @@ class ResourceManager:
         age = max(0, until - node.registered_at)
         return node.registered_at + age - age % self._config.health_every_s
 
+    def is_same_until(self, node: NodeManager) -> int:
+        """Say in which second a node is told otherwise at the latest, even if nothing happens to it."""
+        if not self.is_settled(node):
+            return node.settled_at
+        return self.health_second(node) + self._config.health_every_s
+
     # --- Totals
 
     def node(self, node_id: str) -> NodeManager:

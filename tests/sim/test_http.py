@@ -272,7 +272,7 @@ def test_refusals_have_the_status_of_the_real_one(wire: Wire) -> None:
 
 
 def test_custom_resources_are_seen_and_a_resize_drops_them(wire: Wire) -> None:
-    wire.direct.world.yarn.node("static-1:8041").has_gpu = True
+    wire.direct.world.yarn.node("static-1:8041").carry_gpu()
     size = YarnResource(vcores=1, memory_mib=1024)
     assert wire.yarn.node("static-1:8041").custom_resources == (("yarn.io/gpu", 1),)
     with pytest.raises(yarn_client.CustomResourcesAtRisk):

@@ -142,7 +142,7 @@ def test_a_node_that_is_gone_cannot_be_resized(busy: tuple[Pool, str]) -> None:
 
 def test_a_resize_that_would_drop_custom_resources_is_refused(busy: tuple[Pool, str]) -> None:
     pool, node_id = busy
-    pool.world.yarn.node(node_id).has_gpu = True
+    pool.world.yarn.node(node_id).carry_gpu()
     assert pool.node(node_id).has_custom_resources
     with pytest.raises(Rejected):
         pool.resize(node_id, 1, 1024)
