@@ -69,12 +69,13 @@ class Lifetimes:
 
 
 def _where_tasks_may_end(yarn: YarnFacts, promises: tuple[Promise, ...]) -> frozenset[str]:
-    """List nodes on which what isn't there any more has come to its end.
+    """List the nodes of ended tasks on which what isn't there any more has come to its end.
 
     That isn't so of a node whose work is being preempted. Of nodes that aren't this pool's, another's perhaps, nobody
     here knows: they don't count while they are closed, that is, resized to the minimum.
     """
-    own = {promise.node_id: promise.state for promise in promises if promise.node_id is not None}
+    looked_for = {task.node_id for task in yarn.ended}
+    own = {promise.node_id: promise.state for promise in promises if promise.node_id in looked_for}
     least = yarn.minimum + Resources(vcores=0, memory_mib=1)
 
     def may_end(node: YarnNode) -> bool:
@@ -82,4 +83,4 @@ def _where_tasks_may_end(yarn: YarnFacts, promises: tuple[Promise, ...]) -> froz
             return node.state in _RUN_ON and own[node.node_id] not in _CUT_SHORT
         return node.state is YarnNodeState.RUNNING and not node.total.fits_in(least)
 
-    return frozenset(node.node_id for node in yarn.nodes if may_end(node))
+    return frozenset(node.node_id for node in yarn.nodes if node.node_id in looked_for and may_end(node))

@@ -21,7 +21,7 @@ def extended(
 
     An extension is given once, and kept; what has been forced isn't extended.
     """
-    by_id = {node.id: node for node in nodes}
+    by_id = {node.id: node for node in nodes} if returns else {}
     return tuple(_extended(snapshot, entry, by_id[entry.node_id], outlook) for entry in returns)
 
 

@@ -7,6 +7,7 @@ back by waiting, so what an online pod has asked for is its own.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,9 +36,13 @@ class Whole:
 def whole_of(lenders: Iterable[Lender], policy: PoolPolicy) -> Whole:
     """Sum lenders up."""
     known = tuple(lenders)
+    sizes = Counter([(lender.allocatable.cpu_millicores, lender.allocatable.memory_mib) for lender in known])
     return Whole(
         allocatable=sum_of(lender.allocatable for lender in known),
-        usable=sum_of(usable(lender, policy) for lender in known),
+        usable=sum_of(
+            _usable(Room(cpu_millicores=cpu, memory_mib=memory), policy) * count
+            for (cpu, memory), count in sizes.items()
+        ),
         elsewhere=sum_of(lender.elsewhere for lender in known),
         claims=tuple(sorted(claim for lender in known for claim in lender.claims)),
         online=sum_of(lender.online for lender in known),
@@ -66,12 +71,14 @@ def kind(lender: Lender, snapshot: Snapshot) -> tuple[object, ...]:
 
 def usable(lender: Lender, policy: PoolPolicy) -> Room:
     """Return what online and elastic pods together may take of a lender: up to the cap, or less the margin."""
-    of_margin = lender.allocatable.share(1 - policy.margin_ratio)
+    return _usable(lender.allocatable, policy)
+
+
+def _usable(allocatable: Room, policy: PoolPolicy) -> Room:
+    of_margin = allocatable.share(1 - policy.margin_ratio)
     if policy.basis is Basis.REQUESTS:
         return of_margin
-    return Room(
-        cpu_millicores=lender.allocatable.share(policy.cap_ratio).cpu_millicores, memory_mib=of_margin.memory_mib
-    )
+    return Room(cpu_millicores=allocatable.share(policy.cap_ratio).cpu_millicores, memory_mib=of_margin.memory_mib)
 
 
 def taken(lender: Lender, snapshot: Snapshot) -> Room | None:
