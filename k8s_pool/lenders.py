@@ -118,7 +118,7 @@ def _refusal(node: NodeView, load: NodeLoad, tolerations: Sequence[Toleration]) 
     storage_mib = node.allocatable.ephemeral_mib
     used_mib = load.online.ephemeral_mib + load.elastic.ephemeral_mib
     reasons = (
-        (LenderRefusal.UNKNOWN_ROLE, node.allocatable == ZERO),
+        (LenderRefusal.UNKNOWN_ROLE, not (node.allocatable.cpu_millicores and node.allocatable.memory_mib)),
         (LenderRefusal.DELETING, node.deleting_since is not None),
         (LenderRefusal.CORDONED, node.is_unschedulable),
         (LenderRefusal.NOT_READY, not node.is_ready),

@@ -17,6 +17,10 @@ _BASIC = frozenset({"cpu", "memory", "ephemeral-storage", "pods"})
 _PHASES = {phase.value: phase for phase in PodPhase}
 
 
+_LACKS = ("Insufficient cpu", "Insufficient memory", "Insufficient ephemeral-storage", "Too many pods")
+"""What the scheduler says of nodes that are full in ways that elastic pods may be the cause of."""
+
+
 def parse_node(node: Mapping[str, Any]) -> NodeView:
     """Return the view of a raw node. Absent conditions mean not ready; absent amounts mean none."""
     meta, spec, status = node["metadata"], node.get("spec") or {}, node.get("status") or {}
@@ -62,6 +66,7 @@ def parse_pod(pod: Mapping[str, Any], *, home: str) -> PodView:
         created_at=read_time(meta.get("creationTimestamp")),
         deleting_since=_deleting_since(meta),
         unschedulable_reason=None if spec.get("nodeName") else _unschedulable(conditions),
+        lacks_room=not spec.get("nodeName") and _lacks_room(conditions),
         waiting_reason=_waiting(containers, status.get("initContainerStatuses") or ()),
         ended_reason=status.get("reason") or _terminated(containers),
         disruption_reason=_disruption(conditions),
@@ -115,9 +120,15 @@ def _taint(raw: Mapping[str, Any]) -> Taint:
 
 
 def _deleting_since(meta: Mapping[str, Any]) -> datetime | None:
-    """Return when deletion was asked: deletionTimestamp is that time and the grace period."""
+    """Return when deletion was asked: deletionTimestamp is that time and the grace period, which may be of any length.
+
+    Where one is beyond the calendar, all that is known is that the pod is on its way out.
+    """
     ends_at = read_time(meta.get("deletionTimestamp"))
-    return ends_at and ends_at - timedelta(seconds=meta.get("deletionGracePeriodSeconds") or 0)
+    try:
+        return ends_at and ends_at - timedelta(seconds=meta.get("deletionGracePeriodSeconds") or 0)
+    except OverflowError:
+        return ends_at
 
 
 def _own(annotations: Mapping[str, str]) -> Mapping[str, str]:
@@ -137,6 +148,21 @@ def _unschedulable(conditions: Sequence[Mapping[str, Any]]) -> str | None:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return f"{condition.get('reason') or 'Unschedulable'}: {condition.get('message') or ''}".rstrip(": ")
     return None
+
+
+def _lacks_room(conditions: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether the scheduler has looked, and found too little room on some node.
+
+    A pod may wait for a gate, for a volume or for a label that no node has: room doesn't help it. The scheduler's words
+    are those of Kubernetes 1.34 (pkg/scheduler/framework/plugins/noderesources).
+    """
+    return any(
+        condition["type"] == "PodScheduled"
+        and condition["status"] == "False"
+        and condition.get("reason") == "Unschedulable"
+        and any(lack in (condition.get("message") or "") for lack in _LACKS)
+        for condition in conditions
+    )
 
 
 def _waiting(*groups: Sequence[Mapping[str, Any]]) -> str | None:

@@ -161,7 +161,7 @@ class Reflector(Generic[T]):
         """Parse one object; one that can't be understood counts as an outage, since its share of a node is unknown."""
         try:
             return self._parse(raw)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise KubeUnavailable(f"{self._path}: not understood: {error!r} in {str(raw)[:200]}") from error
 
     def _confirm(self) -> None:

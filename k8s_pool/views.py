@@ -86,6 +86,8 @@ class PodView:
     deleting_since: datetime | None = None
     """When deletion was asked; the API's deletionTimestamp is later by the grace period."""
     unschedulable_reason: str | None = None
+    lacks_room: bool = False
+    """The scheduler has found no node with enough room for it."""
     """Why the scheduler hasn't placed it: its reason and message."""
     waiting_reason: str | None = None
     """What a container waits for: ContainerCreating, ImagePullBackOff, CreateContainerConfigError ..."""

@@ -287,6 +287,7 @@ def make_snapshot(
     load: Belief | None = None,
     forecast: Forecast | Gap | None = None,
     tasks: TaskHistory = NO_HISTORY,
+    recalled: Mapping[str, Promise] | None = None,
 ) -> Snapshot:
     """Make a snapshot around *elastic* nodes; what waits has waited before. A Gap takes a part's place."""
     policy = policy or make_policy()
@@ -302,6 +303,7 @@ def make_snapshot(
         kube=kube if isinstance(kube, Gap) else make_kube(elastic, **kube_changes),
         yarn=yarn if isinstance(yarn, Gap) else make_yarn(elastic, **yarn_changes),
         promises=recorded if promises is None else promises,
+        recalled=recalled or {},
         memory=Memory(waiting=waiting) if memory is None else memory,
         pause=pause,
         load=load,

@@ -127,9 +127,15 @@ class Fields:
         raise self.bad(key, f"true or false was expected, not {value!r:.80}")
 
     def moment(self, key: str) -> datetime | None:
-        """Give the epoch milliseconds at *key* as aware UTC; None for 0, which the RM writes for "not yet"."""
+        """Give the epoch milliseconds at *key* as aware UTC; None for 0, which the RM writes for "not yet".
+
+        A time beyond the calendar says nothing either: NodeManagers and applications write some of them.
+        """
         ms = self.whole(key, 0)
-        return datetime.fromtimestamp(ms / 1000, UTC) if ms > 0 else None
+        try:
+            return datetime.fromtimestamp(ms / 1000, UTC) if ms > 0 else None
+        except (ValueError, OverflowError, OSError):
+            return None
 
     def resource(self, key: str) -> YarnResource | None:
         """Give the amount at *key*, None when it is missing."""

@@ -170,7 +170,7 @@ class KubeCluster:
             view = self._view()
         except KubeError:
             return frozenset()
-        stuck = {f"{pod.namespace}/{pod.name}" for pod in view.pending if pod.unschedulable_reason is not None}
+        stuck = {f"{pod.namespace}/{pod.name}" for pod in view.pending if pod.lacks_room}
         short = {name for name, node in view.nodes.items() if node.pressures}
         staying = (pod for pod in view.elastic if pod.pool == self._pool and pod.deleting_since is None)
         return frozenset(stuck | {f"node {pod.node}" for pod in staying if pod.node in short})
@@ -287,7 +287,7 @@ def refuse_stale(view: FleetView) -> None:
 
 def _stuck(rooms: Sequence[LenderRoom], pending: Iterable[PodView]) -> tuple[StuckPod, ...]:
     """List the pods that the scheduler has given up on for now, and that a lender could hold, largest first."""
-    stuck = [pod for pod in pending if pod.unschedulable_reason is not None]
+    stuck = [pod for pod in pending if pod.lacks_room]
     stuck.sort(key=lambda pod: (pod.requests.cpu_millicores, pod.requests.memory_mib, pod.key), reverse=True)
     found = zip(stuck, holders(rooms, stuck[:MOST_STUCK]), strict=False)
     return tuple(StuckPod(requests=room_of(pod.requests), lenders=names) for pod, names in found if names)
@@ -352,7 +352,11 @@ def _pod(pod: PodView) -> ElasticPod:
     )
 
 
+_WORTH_DIGITS = 11
+"""No 32-bit number has more, its sign included."""
+
+
 def _worth(pod: PodView) -> int | None:
     """Read what a pod says that its work is worth; a word that isn't a number says nothing."""
     said = pod.annotations.get(EVICTION_PRIORITY, "")
-    return int(said) if said.removeprefix("-").isdecimal() else None
+    return int(said) if len(said) <= _WORTH_DIGITS and said.removeprefix("-").isdecimal() else None

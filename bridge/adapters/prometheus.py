@@ -185,7 +185,7 @@ class PrometheusLoad:
                 for at_s, text in entry["values"] if "values" in entry else [entry["value"]]:
                     at = datetime.fromtimestamp(float(at_s), UTC)
                     found[name][at] = found[name].get(at, 0.0) + float(text)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, OSError) as error:
             raise NotUnderstood(f"Prometheus's answer has another form than API v1's: {error!r}") from error
         # A part that isn't a number makes the sum none: the rest alone would look like a fall.
         return {

@@ -79,7 +79,8 @@ class YarnCluster:
         excluded, cannot_decommission = _NOBODY if self._leaving is None else self._leaving.look()
         running = [app for app in apps if app.state is AppState.RUNNING]
         work = self._work.look(self._clock.now(), running, self._elastic(nodes), is_sure=not is_settling)
-        am_nodes = {app.am_node_id for app in running}
+        # One that is launched but hasn't registered yet is one too, though its application is only accepted.
+        am_nodes = {app.am_node_id for app in apps}
         return YarnFacts(
             started_at=info.started_at,
             minimum=self._minimum,

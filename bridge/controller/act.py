@@ -53,9 +53,12 @@ class Outcome:
     error: str | None = None
 
 
-def act(plan: Plan, pool: Pool, tick_id: str) -> tuple[Outcome, ...]:
-    """Do the steps of a plan one by one."""
-    acting = _Acting(pool)
+def act(plan: Plan, pool: Pool, tick_id: str, *, may_write: bool = True) -> tuple[Outcome, ...]:
+    """Do the steps of a plan one by one; *may_write*: the journal could be read in this tick.
+
+    One that couldn't isn't asked again, and isn't written over. What isn't written, the process keeps.
+    """
+    acting = _Acting(pool, may_write=may_write)
     outcomes = [*acting.write_first(plan)]
     for step in plan.acts:
         outcome = acting.do(step)
@@ -105,18 +108,20 @@ class _Acting:
     An error that comes at once costs nothing, and may be this one step's: the others are tried.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, may_write: bool) -> None:
         self._pool = pool
         self._silent: set[str] = set()
-        self._unwritten: str | None = None
+        self._unwritten: str | None = None if may_write else "the journal can't be read"
         """Why the journal could not be written; None while it could."""
 
     def write_first(self, plan: Plan) -> tuple[Outcome, ...]:
         """Write in one go what was seen, and what every step that gives back stands for; return the moves' outcomes.
 
-        All steps of one node write the same, and no step that lends more comes before one that gives back.
+        All steps of one node write the same, and no step that lends more comes before one that gives back. What
+        earlier ticks couldn't write is written with it.
         """
-        self._unwritten = self._save(*(step.promise for step in plan.steps if not step.grows))
+        pending = tuple(self._pool.known.unwritten.values())
+        self._keep(*pending, *(step.promise for step in plan.steps if not step.grows))
         result = Result.DONE if self._unwritten is None else Result.NOT_WRITTEN
         return tuple(
             Outcome(step=step, result=result, error=self._unwritten if step.promise is not None else None)
@@ -138,11 +143,21 @@ class _Acting:
             if isinstance(failure, Unavailable) and self._pool.clock.now() - called_at >= SILENT_AFTER:
                 self._silent.add(system)
             return Outcome(step=step, result=Result.FAILED, error=str(failure))
-        return Outcome(step=step, result=Result.DONE, error=self._save(step.done) or self._missing(step))
+        return Outcome(step=step, result=Result.DONE, error=self._keep(step.done) or self._missing(step))
 
     def _missing(self, step: Step) -> str | None:
         """Say why a step's promise isn't in the journal, if it should be."""
         return None if step.promise is None else self._unwritten
+
+    def _keep(self, *promises: Promise | None) -> str | None:
+        """Write promises or, where that fails, keep them in the process; return what went wrong."""
+        error, unwritten = self._save(*promises), self._pool.known.unwritten
+        for promise in promises:
+            if promise is not None and error is None:
+                unwritten.pop(promise.id, None)
+            elif promise is not None:
+                unwritten[promise.id] = promise
+        return error
 
     def _save(self, *promises: Promise | None) -> str | None:
         """Write promises, unless writing has failed in this tick already; return what went wrong."""
@@ -150,6 +165,7 @@ class _Acting:
         if known and self._unwritten is None:
             try:
                 self._pool.journal.save(*known.values())
+                self._pool.known.promises |= known
             except JournalUnavailable as error:
                 self._unwritten = str(error)
         return self._unwritten if known else None

@@ -120,22 +120,23 @@ class Loop:
             if term is not None:
                 if term != before:
                     _restart(pool)
-                clock.look()
-                told = self._tick(pool, told)
+                told = self._tick(pool, told, clock)
             due_s = began_s + self._period.total_seconds()
             while not wake.is_set() and (left_s := due_s - time.monotonic()) > 0:
                 wake.wait(min(left_s, LOOK_S))
-                if term is not None and hurry.is_due(pool.urgent(), time.monotonic(), began_s):
+                if term is not None and hurry.is_due(_urgent(pool), time.monotonic(), began_s):
                     break
             # After the wait and before the look at _stop, or a stop during the tick would wait for the next one.
             wake.clear()
 
-    def _tick(self, pool: Pool, told: str | None) -> str | None:
+    def _tick(self, pool: Pool, told: str | None, clock: ClockWatch) -> str | None:
         """Tick one pool whose last advice was *told*; return the new one.
 
-        The one place that catches everything: a fault is written down, the next tick is fresh.
+        Here, and where it is looked between ticks, everything is caught: a fault is written down, the next tick is
+        fresh.
         """
         try:
+            clock.look()
             ticked = tick(pool, told)
             if ticked.took_ms > self._period.total_seconds() * 1000:
                 log.warning("tick.late tick_id=%s pool=%s took_ms=%d", ticked.id, pool.name, ticked.took_ms)
@@ -191,8 +192,18 @@ class Loop:
                         )
 
 
+def _urgent(pool: Pool) -> frozenset[str]:
+    """Ask what can't wait; what can't be found out waits for the next tick."""
+    try:
+        return pool.urgent()
+    except Exception:
+        log.exception("look.crashed pool=%s", pool.name)
+        return frozenset()
+
+
 def _restart(pool: Pool) -> None:
     """Forget what was known before this replica led: the database knows what the other one learned."""
+    pool.known.forget()
     for kept in (pool.foresight, pool.lifetimes):
         if kept is not None:
             kept.restart()

@@ -37,13 +37,15 @@ def observe(pool: Pool) -> Observation:
     reading = None if pool.signal is None else _read("load", pool.signal.observe, gaps)
     yarn = _read("yarn", pool.yarn.observe, gaps)
     promises = _read("journal", lambda: pool.journal.promises(pool.name), gaps)
-    memory, pause, entitlement = Memory(), None, None
+    # Where the database is away, the process knows what it last read, decided and remembered.
+    memory, pause, entitlement = pool.known.memory or Memory(), None, None
     if not isinstance(promises, Gap):
         remembered = _read("journal", lambda: _remembered(pool, at), gaps)
         if isinstance(remembered, Gap):
             promises = remembered
         else:
-            memory, pause, entitlement = remembered
+            promises = pool.known.amended(promises)
+            memory, pause, entitlement = remembered if pool.known.is_memory_written else (memory, *remembered[1:])
     load, signal = _believed(pool, kube, reading, memory, at)
     snapshot = Snapshot(
         at=at,
@@ -52,6 +54,7 @@ def observe(pool: Pool) -> Observation:
         kube=kube,
         yarn=yarn,
         promises=promises,
+        recalled=pool.known.recalled if isinstance(promises, Gap) else {},
         memory=memory,
         pause=pause,
         entitlement=entitlement,

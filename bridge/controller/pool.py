@@ -12,7 +12,7 @@ from bridge.controller.lifetimes import Lifetimes
 from bridge.core.entitlement import Entitlement
 from bridge.core.forecast.values import Forecast
 from bridge.core.nodes import NO_NODES, Nodes
-from bridge.core.snapshot import PoolPolicy
+from bridge.core.snapshot import Memory, PoolPolicy, Promise
 from bridge.core.window import WindowSpan
 from bridge.ports import Clock, Journal, Kube, LoadSignal, Yarn
 
@@ -46,10 +46,45 @@ class Forecasting(Protocol):
 
 @dataclass(slots=True)
 class Known:
-    """What one tick keeps for the next to be quicker; nothing that it decides depends on it."""
+    """What the process keeps from one tick to the next, for as long as it leads.
+
+    The journal has it all, but for what couldn't be written: while the database is away, this stands in for it.
+    """
 
     nodes: Nodes = field(default_factory=lambda: NO_NODES)
-    """The last decision's, by id."""
+    """The last decision's, by id: they make the next one quicker, and change nothing in it."""
+    promises: dict[str, Promise] = field(default_factory=dict)
+    """As they were last read or written, by id."""
+    unwritten: dict[str, Promise] = field(default_factory=dict)
+    """What was decided of promises and couldn't be written, by id."""
+    memory: Memory | None = None
+    """What the last tick left to remember; None before the first."""
+    is_memory_written: bool = True
+
+    def forget(self) -> None:
+        """Begin anew: another replica may have led meanwhile, and the database knows what it did."""
+        self.nodes, self.promises, self.unwritten = NO_NODES, {}, {}
+        self.memory, self.is_memory_written = None, True
+
+    def amended(self, read: tuple[Promise, ...]) -> tuple[Promise, ...]:
+        """Keep what was *read* from the journal, with what couldn't be written of it, and return that.
+
+        What was decided of a promise before it was ever read counts for nothing: the journal knows more of it.
+        """
+        by_id = {promise.id: promise for promise in read}
+        self.unwritten = {
+            id: promise for id, promise in self.unwritten.items() if id in self.promises or id not in by_id
+        }
+        if self.unwritten:
+            by_id |= self.unwritten
+            read = tuple(promise for promise in by_id.values() if not promise.is_over)
+        self.promises = by_id
+        return read
+
+    @property
+    def recalled(self) -> Mapping[str, Promise]:
+        """What is known of promises while the journal can't be read."""
+        return {**self.promises, **self.unwritten}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

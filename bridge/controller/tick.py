@@ -57,7 +57,7 @@ def tick(pool: Pool, last_advice: str | None = None) -> Ticked:
     bad = _say_bad(pool, planned, tick_id)
     outcomes: tuple[Outcome, ...] = ()
     if pool.mode is Mode.ENFORCE:
-        outcomes = act(planned.plan, pool, tick_id)
+        outcomes = act(planned.plan, pool, tick_id, may_write=not isinstance(planned.snapshot.promises, Gap))
     elif pool.mode is Mode.ADVISE:
         _advise(pool, planned, last_advice)
     took_ms = round((time.monotonic() - started) * 1000)
@@ -103,14 +103,22 @@ def _record(pool: Pool, ticked: Ticked, bad: Sequence[str]) -> None:
         log.warning("gap tick_id=%s pool=%s part=%s error=%r", ticked.id, pool.name, part, words)
     for late in overdue(planned):
         _say_missed(ticked, late)
-    _say_signal(pool, ticked)
+    if _remembers(pool, planned):
+        _say_signal(pool, ticked)
     _tell_bad(pool, ticked.id, bad)
-    # What could not be read isn't written over.
-    memory = None if isinstance(planned.snapshot.promises, Gap) else planned.decision.memory
+    memory, is_read = planned.decision.memory, not isinstance(planned.snapshot.promises, Gap)
+    pool.known.memory, pool.known.is_memory_written = memory, False
     try:
-        pool.journal.record(record, memory)
+        # What could not be read isn't written over.
+        pool.journal.record(record, memory if is_read else None)
+        pool.known.is_memory_written = is_read
     except PortError as error:
         log.warning("record.failed tick_id=%s pool=%s error=%r", ticked.id, pool.name, str(error))
+
+
+def _remembers(pool: Pool, planned: Planned) -> bool:
+    """Say whether it is known what was said before: without that the same would be said at each tick."""
+    return not isinstance(planned.snapshot.promises, Gap) or pool.known.memory is not None
 
 
 def _say_signal(pool: Pool, ticked: Ticked) -> None:
@@ -118,7 +126,7 @@ def _say_signal(pool: Pool, ticked: Ticked) -> None:
     snapshot = ticked.planned.snapshot
     load, before = snapshot.load, snapshot.memory.signal
     is_known = before.since is not None
-    if load is None or isinstance(snapshot.promises, Gap) or (is_known and before.state is load.state):
+    if load is None or (is_known and before.state is load.state):
         return
     log.log(
         logging.INFO if load.state is SignalState.FRESH else logging.WARNING,
@@ -140,7 +148,7 @@ def _say_signal(pool: Pool, ticked: Ticked) -> None:
 def _say_bad(pool: Pool, planned: Planned, tick_id: str) -> Sequence[str]:
     """Leave a line in the log when a deadline is first expected not to hold, and when it is again; return the words."""
     snapshot, decision = planned.snapshot, planned.decision
-    if isinstance(snapshot.promises, Gap):
+    if not _remembers(pool, planned):
         return ()
     before, now = snapshot.memory.announced, decision.memory.announced
     changed = [at for at in sorted({*before, *now}) if before.get(at) is not now.get(at)]

@@ -82,7 +82,7 @@ class _World:
     def take_more(self, act: ResizePod) -> None:
         """Count what a pod grows by."""
         lender, more = self.more(act)
-        self.room_left[lender] = self.room_left[lender] - more
+        self.room_left[lender] = self.room_left.get(lender, NO_ROOM) - more
         self.pool_left = self.pool_left - more
 
     def more(self, act: ResizePod) -> tuple[str, Room]:

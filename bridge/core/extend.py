@@ -32,23 +32,25 @@ def extended_until(
     given = [node.promise.extended_until for node in nodes if node.promise.extended_until is not None]
     if given:
         return max(given)
-    longest = _longest(snapshot, deadline)
-    return deadline + longest if snapshot.policy.prefers_work and is_needed and longest else None
+    longest = longest_extension(snapshot, deadline)
+    return deadline + longest if is_needed and longest else None
 
 
 def _extended(snapshot: Snapshot, entry: Return, node: ElasticNode, outlook: Outlook) -> Return:
     if node.promise.extended_until is not None:
         return replace(entry, extended_until=node.promise.extended_until)
     is_due = snapshot.at >= entry.deadline - snapshot.policy.tail and node.state is not State.FORCED
-    longest = _longest(snapshot, entry.deadline)
-    if not (snapshot.policy.prefers_work and entry.reason is Reason.WINDOW_ENDS and is_due and longest):
+    longest = longest_extension(snapshot, entry.deadline)
+    if not (entry.reason is Reason.WINDOW_ENDS and is_due and longest):
         return entry
     until = entry.deadline + longest
     return replace(entry, extended_until=until) if _will_end(snapshot, node, until, outlook) else entry
 
 
-def _longest(snapshot: Snapshot, deadline: datetime) -> timedelta:
-    """Say how long the windows that end at *deadline* allow."""
+def longest_extension(snapshot: Snapshot, deadline: datetime) -> timedelta:
+    """Say for how long a deadline may be missed on purpose: as the windows that end with it allow, if at all."""
+    if not snapshot.policy.prefers_work:
+        return timedelta(0)
     return max((span.max_extend for span in snapshot.windows if span.back_by == deadline), default=timedelta(0))
 
 

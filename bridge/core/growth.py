@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from bridge.core.actions import CreatePod, Step
 from bridge.core.decide import Decision
 from bridge.core.drain import Return
+from bridge.core.extend import longest_extension
 from bridge.core.left_alone import lenders_left_alone
 from bridge.core.lifecycle import State
 from bridge.core.nodes import ElasticNode
@@ -106,10 +107,6 @@ def create_pod(snapshot: Snapshot, promise: Promise) -> CreatePod:
         shape=promise.shape.yarn,
         requests=promise.shape.pod,
         label=policy.label,
-        lives_at_most=max(timedelta(seconds=1), deadline - snapshot.at + _longest_extension(snapshot)),
+        lives_at_most=max(timedelta(seconds=1), deadline - snapshot.at + longest_extension(snapshot, deadline)),
         grace=policy.grace,
     )
-
-
-def _longest_extension(snapshot: Snapshot) -> timedelta:
-    return max((span.max_extend for span in snapshot.windows), default=timedelta(0))

@@ -33,8 +33,19 @@ def leaves_gracefully(snapshot: Snapshot, node: ElasticNode, due: Return) -> boo
     if due.reason.is_urgent or snapshot.at >= due.ends_at - snapshot.policy.tail:
         return False
     return is_decommissioning(node) or (
-        yarn.cannot_decommission is None and node.running.state is YarnNodeState.RUNNING
+        yarn.cannot_decommission is None
+        and node.running.state is YarnNodeState.RUNNING
+        and not (node.running.host in yarn.excluded and _is_ignored(snapshot, node))
     )
+
+
+def _is_ignored(snapshot: Snapshot, node: ElasticNode) -> bool:
+    """Say whether the ResourceManager has had time to let a node run out, and doesn't: it may read another file.
+
+    Else it does so in the very call (3.4.2).
+    """
+    patience = 2 * snapshot.policy.tick + snapshot.policy.safety
+    return node.state is State.DRAINING and snapshot.at - node.promise.since > patience
 
 
 def leaving_steps(snapshot: Snapshot, nodes: Iterable[ElasticNode], returns: Mapping[str, Return]) -> Iterator[Step]:

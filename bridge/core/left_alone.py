@@ -46,8 +46,9 @@ def left_alone(snapshot: Snapshot, nodes: tuple[ElasticNode, ...], relieving: Co
 
 
 def _lasting(snapshot: Snapshot) -> Iterator[LeftAlone]:
-    """Give what an earlier tick has remembered and isn't over yet."""
-    return (entry for entry in snapshot.memory.left_alone if snapshot.at < entry.until)
+    """Give what an earlier tick has remembered and isn't over yet; what lasts too long is of a clock that was wrong."""
+    longest = snapshot.at + FAILED_COOL_DOWNS * snapshot.policy.cool_down
+    return (entry for entry in snapshot.memory.left_alone if snapshot.at < entry.until <= longest)
 
 
 def _could_not_grow(node: ElasticNode) -> bool:

@@ -94,7 +94,8 @@ def _finish(snapshot: Snapshot, node: ElasticNode, closed: State, reason: Reason
         return _stay(node)
     if running.containers > 0:
         return _resize(snapshot, node, closed, _minimum(snapshot), Purpose.CORDON, Reason.CONTAINER_CAME_LATE, reason)
-    if running.total.is_empty:
+    if running.total.is_empty or running.has_custom_resources:
+        # A resize would drop custom resources, so that such a node is never closed to the last vcore.
         return _delete(snapshot, node, reason)
     return _resize(snapshot, node, State.EMPTY, NOTHING, Purpose.EMPTY, Reason.NOTHING_RUNS_ON_IT, reason)
 
@@ -138,7 +139,8 @@ def _notice(snapshot: Snapshot, reason: Reason) -> timedelta:
 def _forced_total(snapshot: Snapshot, node: ElasticNode, running: YarnNode) -> Resources | None:
     """Choose the amount that the forced step tells next; None while a timer runs."""
     policy, minimum = snapshot.policy, _minimum(snapshot)
-    if isinstance(snapshot.yarn, Gap) or isinstance(snapshot.promises, Gap):
+    is_known = not isinstance(snapshot.promises, Gap) or node.id in snapshot.recalled
+    if isinstance(snapshot.yarn, Gap) or not is_known:
         # Without a journal nobody knows what was told: nothing is the one amount that is told only once.
         return None if running.total.is_empty else NOTHING
     if node.state is State.FORCED and node.promise.told_rm_started_at == snapshot.yarn.started_at:

@@ -143,7 +143,7 @@ def elastic_nodes(snapshot: Snapshot, before: Nodes = NO_NODES) -> tuple[Elastic
         found.append(_join(snapshot, promise, promise, pod, yarn_node))
     for pod in pods.values():
         if pod.promise_id not in known:
-            promise = _promise_of(pod, snapshot)
+            promise = _recalled(pod, snapshot) or _promise_of(pod, snapshot)
             yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
             found.append(_join(snapshot, promise, None, pod, yarn_node))
     return tuple(found)
@@ -208,9 +208,18 @@ def _yarn_of(
     if pod.ip is None or (pod.ip in shared_hosts and pod.deleting_since is not None):
         return None
     node = hosts.get(pod.ip)
+    if node is not None and promise.served and promise.node_id == node.node_id:
+        # It was there before, whatever a clock that was set says now.
+        return node
     if node is not None and node.health_at is not None and node.health_at < pod.created_at - CLOCK_SKEW:
         return None
     return node
+
+
+def _recalled(pod: ElasticPod, snapshot: Snapshot) -> Promise | None:
+    """Remember a pod's promise while the journal can't be read; None where this process has never known it."""
+    promise = snapshot.recalled.get(pod.promise_id)
+    return promise if promise is not None and promise.pod_uid in (None, pod.uid) else None
 
 
 def _promise_of(pod: ElasticPod, snapshot: Snapshot) -> Promise:
@@ -331,7 +340,8 @@ def _registered(running: YarnNode, promise: Promise, snapshot: Snapshot) -> tupl
 
     Where the journal is only out of sight, what still runs there may have been told to leave a moment ago.
     """
-    may_be_leaving = isinstance(snapshot.promises, Gap) and running.containers > 0
+    is_known = not isinstance(snapshot.promises, Gap) or promise.id in snapshot.recalled
+    may_be_leaving = not is_known and running.containers > 0
     if running.total.is_empty and not promise.served and not may_be_leaving:
         return State.DELETING, Reason.NO_LONGER_WANTED
     return State.SERVING, Reason.REGISTERED

@@ -26,7 +26,6 @@ from bridge.core.labelling import host_to_label, label_steps, left_as_they_are, 
 from bridge.core.leaving import leaving_steps
 from bridge.core.node_steps import next_step
 from bridge.core.nodes import ElasticNode
-from bridge.core.reasons import Gap
 from bridge.core.snapshot import Snapshot
 from bridge.core.worth import stamps
 
@@ -45,10 +44,7 @@ _ORDER = {
 
 
 def plan(snapshot: Snapshot, decision: Decision) -> Plan:
-    """Make the steps that lead from the world as seen to the world as decided.
-
-    A journal that couldn't be read isn't written over: what pods say of a promise is less than what it holds.
-    """
+    """Make the steps that lead from the world as seen to the world as decided."""
     returns = {entry.node_id: entry for entry in decision.returns}
     cordons, opened = frozenset(decision.cordons), reopened(snapshot, decision, returns)
     steps: list[Step] = []
@@ -61,8 +57,6 @@ def plan(snapshot: Snapshot, decision: Decision) -> Plan:
     steps += label_steps(snapshot, decision)
     steps += new_nodes(snapshot, decision, len(opened))
     steps += stamps(snapshot, decision.nodes)
-    if isinstance(snapshot.promises, Gap):
-        steps = [replace(step, promise=None, done=None) for step in steps if step.act is not None]
     return Plan(steps=tuple(sorted(steps, key=_urgency)))
 
 

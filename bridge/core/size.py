@@ -6,7 +6,7 @@ What must go back by a time isn't damped; that is for ``drain``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bridge.core.demand import Demand
 from bridge.core.lifecycle import OPEN
@@ -49,7 +49,8 @@ def _grow(snapshot: Snapshot, open_nodes: int, offer: Offer, demand: Demand) -> 
     policy, failed = snapshot.policy, snapshot.memory.failed_start_at
     if offer.ceiling <= open_nodes:
         return _hold(open_nodes, offer.bound_by, None)
-    if failed is not None and snapshot.at - failed < policy.cool_down:
+    # A failure in the future is of a clock that was wrong.
+    if failed is not None and timedelta(0) <= snapshot.at - failed < policy.cool_down:
         return _hold(open_nodes, Limit.COOL_DOWN, None)
     target, bound_by = min(
         (demand.nodes, Limit.DEMAND),

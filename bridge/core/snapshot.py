@@ -420,6 +420,8 @@ class Snapshot:
     kube: KubeFacts | Gap
     yarn: YarnFacts | Gap
     promises: tuple[Promise, ...] | Gap
+    recalled: Mapping[str, Promise] = field(default_factory=dict)
+    """Where the journal can't be read: what this process last knew of promises, by id."""
     memory: Memory = Memory()
     pause: Pause | None = None
     entitlement: Entitlement | None = None

@@ -185,6 +185,9 @@ def _fate(
 
     Preempted is what still runs after the *notice* that ApplicationMasters get.
     """
+    if isinstance(node.yarn, Gap):
+        # What can't be seen is taken to run on: it ends with its pod.
+        return Fate(deadline=deadline, busy_vcores=node.promise.shape.yarn.vcores, tasks_by_app={}, lost_vcore_s=0.0)
     running = None if node.state in GROWING else node.running
     if running is None or (not running.tasks and running.containers == 0):
         held = 0 if running is None else running.held_vcore_s
@@ -244,9 +247,9 @@ def _verdict(
         return Verdict.EXTENDED, until
     if ready_at > deadline:
         return Verdict.LATE, ready_at
-    if tasks == 0:
-        return Verdict.BY_ITSELF, ready_at
-    return (Verdict.BY_DELETION if isinstance(snapshot.yarn, Gap) else Verdict.BY_PREEMPTION), ready_at
+    if isinstance(snapshot.yarn, Gap):
+        return Verdict.BY_DELETION, ready_at
+    return (Verdict.BY_PREEMPTION if tasks > 0 else Verdict.BY_ITSELF), ready_at
 
 
 def _ready_at(node: ElasticNode, policy: PoolPolicy, at: datetime, at_once: datetime) -> datetime:

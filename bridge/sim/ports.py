@@ -160,9 +160,7 @@ class SimYarn:
         is_settled = manager.is_settled(node)
         tasks = tuple(self._tasks(node)) if is_settled and node.containers else ()
         # Where there are as many tasks as containers, none of these is an ApplicationMaster.
-        has_am = len(tasks) < len(node.containers) and any(
-            one.is_am and one.app.state is AppState.RUNNING for one in node.containers.values()
-        )
+        has_am = len(tasks) < len(node.containers) and any(one.is_am for one in node.containers.values())
         return YarnNode(
             node_id=node.id,
             state=node.state,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -76,8 +77,11 @@ class SqlJournal:
     def memory(self, pool: str) -> Memory:
         """Return what the last tick left to remember; an empty one at first."""
         with self._database.reading() as session:
-            row = session.get(MemoryRow, pool)
-            return Memory() if row is None else row.value()
+            try:
+                row = session.get(MemoryRow, pool)
+                return Memory() if row is None else row.value()
+            except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
+                raise self._not_ours(error) from error
 
     def pause(self, pool: str, at: datetime) -> Pause | None:
         """Return the pause that holds at the instant *at*, if any; its end is exclusive."""
@@ -149,7 +153,11 @@ class SqlJournal:
         try:
             return tuple(row.value() for row in rows)
         except ValueError as error:
-            raise unavailable(self._database.url, str(error), "install the Tidebridge that wrote it") from error
+            raise self._not_ours(error) from error
+
+    def _not_ours(self, error: Exception) -> JournalUnavailable:
+        """Say that a row is of another version, or damaged."""
+        return unavailable(self._database.url, str(error), "install the Tidebridge that wrote it")
 
 
 def open_journal(url: str, *, timeout_s: float = 5.0, may_be_away: bool = False) -> SqlJournal:

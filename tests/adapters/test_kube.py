@@ -42,6 +42,13 @@ def template_with(*containers: dict[str, Any]) -> PodTemplate:
 
 THERE_ALREADY = StubReply(status=409, body=b'{"kind": "Status", "reason": "AlreadyExists", "message": "it exists"}')
 
+
+def held_up(name: str, reason: str, message: str) -> dict[str, Any]:
+    """Make an online pod that the scheduler has no place for."""
+    condition = {"type": "PodScheduled", "status": "False", "reason": reason, "message": message}
+    return raw_pod(name, nodeName=None, phase="Pending", status={"conditions": [condition]})
+
+
 NOT_SERVED = json_reply({"resources": [{"name": "pods"}]})
 SERVED = json_reply({"resources": [{"name": "pods"}, {"name": "pods/resize"}]})
 
@@ -141,9 +148,37 @@ def test_what_cannot_wait_is_pods_without_room_and_nodes_under_pressure_that_hol
     for number, pod in enumerate(pods):
         pod["spec"]["nodeName"] = f"node-{number}"
     pods[1]["metadata"]["deletionTimestamp"] = "2026-01-01T00:01:00Z"
-    no_room = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
-    stuck = raw_pod("web-1", nodeName=None, phase="Pending", status={"conditions": [no_room]})
+    stuck = held_up("web-1", "Unschedulable", "0/4 nodes are available: 4 Insufficient cpu.")
     assert cluster(*nodes, *pods, stuck).urgent() == {"node node-0", f"{stuck['metadata']['namespace']}/web-1"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        pytest.param("SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates", id="a gate"),
+        pytest.param(
+            "Unschedulable",
+            "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+            id="a volume that isn't bound",
+        ),
+        pytest.param(
+            "Unschedulable",
+            "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+            id="a label that no node has",
+        ),
+    ],
+)
+def test_a_pod_that_waits_for_something_else_than_room_presses_nobody(reason: str, message: str) -> None:
+    found = cluster(raw_node(), elastic("p1", "night", "10.0.0.1"), held_up("train-1", reason, message))
+    assert found.observe().online_stuck == ()
+    assert found.urgent() == frozenset()
+
+
+def test_a_worth_of_thousands_of_digits_says_nothing() -> None:
+    pod = elastic("p1", "night", "10.0.0.1")
+    pod["metadata"]["annotations"]["koordinator.sh/eviction-priority"] = "1" * 5000
+    (seen,) = observed(raw_node(), pod).pods
+    assert seen.worth is None
 
 
 def test_a_pool_that_is_alone_has_no_claims_to_compare() -> None:

@@ -74,10 +74,13 @@ class World:
             mode=mode,
         )
 
-    def tick(self, mode: Mode = Mode.ENFORCE, last_advice: str | None = None) -> Ticked:
-        """Run one tick; then the systems do what they were told: pods end, new ones register."""
+    def tick(self, mode: Mode = Mode.ENFORCE, last_advice: str | None = None, *, pool: Pool | None = None) -> Ticked:
+        """Run one tick; then the systems do what they were told: pods end, new ones register.
+
+        The controller begins anew for it, unless a *pool* goes on from its last tick.
+        """
         try:
-            return tick(self.pool(mode), last_advice)
+            return tick(pool or self.pool(mode), last_advice)
         finally:
             self.settle()
 

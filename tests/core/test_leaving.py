@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from bridge.core.actions import Decommission, DeletePod, Readmit, ResizeNode
+from bridge.core.actions import Decommission, DeletePod, Purpose, Readmit, ResizeNode
 from bridge.core.check import check
 from bridge.core.decide import decide
 from bridge.core.lifecycle import State
@@ -15,7 +15,18 @@ from bridge.core.plan import plan
 from bridge.core.reasons import Gap
 from bridge.core.resources import NOTHING
 from bridge.core.snapshot import CannotDecommission, Snapshot, YarnNodeState
-from tests.build import AT, Elastic, ip_of, make_elastic, make_policy, make_snapshot, make_window, minutes, seconds
+from tests.build import (
+    AT,
+    SHAPE,
+    Elastic,
+    ip_of,
+    make_elastic,
+    make_policy,
+    make_snapshot,
+    make_window,
+    minutes,
+    seconds,
+)
 
 TEN = timedelta(minutes=10)
 """Until the window's end, of which all nodes must be closed by now."""
@@ -60,9 +71,27 @@ def test_output_that_others_need_keeps_a_node_that_runs_out() -> None:
     assert acts(ending(draining(containers=0, held_vcore_s=60), excluded={ip_of("p"): 660})) == []
 
 
+def untold(since: datetime) -> Elastic:
+    """Make a node that was to run out since then, and of which the ResourceManager shows nothing of the kind."""
+    made = make_elastic("p", State.DRAINING, containers=1, since=since, deadline=AT + TEN)
+    return made.change(yarn={"total": SHAPE.yarn})
+
+
 def test_one_that_was_told_and_did_not_hear_is_told_again_with_the_same_time() -> None:
-    deaf = draining(state=YarnNodeState.RUNNING)
-    assert acts(ending(deaf, excluded={ip_of("p"): 660})) == [Decommission(timeout_s_by_host=((ip_of("p"), 660),))]
+    deaf = make_elastic("p", State.DRAINING, containers=1, since=AT - seconds(20), deadline=AT + TEN).change(
+        yarn={"total": SHAPE.yarn}
+    )
+    assert acts(ending(deaf, excluded={ip_of("p"): 620})) == [Decommission(timeout_s_by_host=((ip_of("p"), 620),))]
+
+
+def test_one_that_does_not_run_out_though_it_was_told_is_closed_by_a_resize() -> None:
+    """The ResourceManager may read another copy of the exclude file."""
+    deaf = make_elastic("p", State.DRAINING, containers=1, since=AT - seconds(30), deadline=AT + TEN).change(
+        yarn={"total": SHAPE.yarn}
+    )
+    (act,) = acts(ending(deaf, excluded={ip_of("p"): 630}))
+    assert isinstance(act, ResizeNode)
+    assert act.purpose is Purpose.CORDON
 
 
 def test_a_deadline_that_has_moved_moves_the_time() -> None:

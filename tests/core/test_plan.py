@@ -23,6 +23,7 @@ from bridge.core.lifecycle import State
 from bridge.core.reasons import Gap, LenderRefusal, Reason
 from bridge.core.resources import NOTHING, Resources
 from bridge.core.snapshot import Memory, Pause
+from bridge.core.window import WindowSpan
 from tests.build import (
     AT,
     BACK_BY,
@@ -260,7 +261,8 @@ FOUR = (make_waiting(4),)
 
 
 def test_a_new_node_is_promised_before_it_is_made() -> None:
-    (step,) = planned(waiting=FOUR, windows=(make_window(max_extend=minutes(30)),)).steps
+    policy = replace(POLICY, prefers_work=True)
+    (step,) = planned(waiting=FOUR, windows=(make_window(max_extend=minutes(30)),), policy=policy).steps
     promise = replace(
         make_promise("new0", State.REQUESTED), made_at=AT, since=AT, deadline=BACK_BY, reason=Reason.WORK_IS_WAITING
     )
@@ -425,15 +427,32 @@ def test_the_address_of_a_gone_pod(others: tuple[Elastic, ...], mapped: dict[str
 # The journal out of sight ------------------------------------------------------------------------------------------
 
 
-def test_without_a_journal_giving_back_goes_on_and_nothing_is_written() -> None:
+@pytest.mark.parametrize(
+    "windows",
+    [
+        (make_window(max_extend=minutes(30)),),
+        (
+            make_window(),
+            make_window(start=BACK_BY + minutes(60), back_by=BACK_BY + minutes(90), max_extend=minutes(30)),
+        ),
+    ],
+)
+def test_a_pod_lives_no_longer_than_its_own_window_may_be_extended(windows: tuple[WindowSpan, ...]) -> None:
+    prefers_work = len(windows) > 1
+    (step,) = planned(waiting=FOUR, windows=windows, policy=replace(POLICY, prefers_work=prefers_work)).steps
+    assert isinstance(step.act, CreatePod)
+    assert step.act.lives_at_most == BACK_BY - AT
+
+
+def test_without_a_journal_giving_back_goes_on() -> None:
     due = make_elastic("p1", deadline=AT, containers=3)
     (step,) = planned(due, promises=Gap.UNREACHABLE).steps
-    assert step == Step(promise=None, act=delete(), reason=Reason.DEADLINE_NEAR)
+    assert (step.act, step.reason) == (delete(), Reason.DEADLINE_NEAR)
 
 
 def test_without_a_journal_a_closed_node_stays_closed() -> None:
     closed = make_elastic("p1", State.DRAINING, containers=1)
-    assert planned(closed, promises=Gap.UNREACHABLE).steps == ()
+    assert planned(closed, promises=Gap.UNREACHABLE).acts == ()
 
 
 def test_a_pod_whose_shape_can_not_be_read_is_never_told_to_have_nothing() -> None:

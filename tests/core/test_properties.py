@@ -330,12 +330,6 @@ def test_without_a_view_of_either_system_only_time_calls_back(world: Snapshot) -
         assert was.state is State.DELETING or is_due or is_over or is_ending
 
 
-@given(worlds())
-@many(60)
-def test_a_missing_journal_is_never_written_over(world: Snapshot) -> None:
-    assert all(step.promise is None and step.done is None for step in think(with_gap(world, "promises")).plan.steps)
-
-
 # Determinism -------------------------------------------------------------------------------------------------------
 
 

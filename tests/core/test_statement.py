@@ -115,7 +115,8 @@ def test_whether_it_holds(facts: dict[str, Any], verdict: Verdict) -> None:
 def test_without_a_resourcemanager_pods_are_deleted() -> None:
     node = replace(busy("p1", 10.0, state=State.DRAINING), yarn=None)
     found = told(node, at=ENDING, yarn=Gap.UNREACHABLE)
-    assert found.verdict is Verdict.BY_ITSELF
+    assert found.verdict is Verdict.BY_DELETION
+    assert found.free_vcores == 0
     assert found.deadline == BACK_BY
 
 

@@ -73,6 +73,8 @@ def test_online_is_what_pods_ask_for_that_are_neither_elastic_nor_a_tenants() ->
         ({"taints": [{"key": "lend", "value": "night", "effect": "NoSchedule"}]}, None),
         ({"allocatable": {"cpu": "8", "memory": "16Gi", "pods": "0"}}, LenderRefusal.NO_POD_SLOTS),
         ({"allocatable": {}}, LenderRefusal.UNKNOWN_ROLE),
+        ({"allocatable": {"memory": "16Gi", "pods": "10"}}, LenderRefusal.UNKNOWN_ROLE),
+        ({"allocatable": {"cpu": "8", "pods": "10"}}, LenderRefusal.UNKNOWN_ROLE),
     ],
 )
 def test_a_node_that_may_not_lend_says_why(changes: dict[str, Any], expected: LenderRefusal | None) -> None:

@@ -65,6 +65,11 @@ def test_deletion_was_asked_the_grace_period_before_the_deletion_timestamp() -> 
     assert parse_pod(raw_pod(meta=meta), home=HOME).deleting_since == datetime(2026, 1, 1, 6, 30, tzinfo=UTC)
 
 
+def test_a_grace_period_beyond_the_calendar_leaves_a_pod_on_its_way_out() -> None:
+    meta = {"deletionTimestamp": "2026-01-01T06:30:10Z", "deletionGracePeriodSeconds": 100_000_000_000}
+    assert parse_pod(raw_pod(meta=meta), home=HOME).deleting_since is not None
+
+
 def test_an_unknown_phase_is_unknown_and_counts() -> None:
     pod = parse_pod(raw_pod(phase="Dreaming"), home=HOME)
     assert pod.phase is PodPhase.UNKNOWN

@@ -336,6 +336,26 @@ def test_a_state_of_another_version_is_unavailable_rather_than_a_crash(journal: 
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("""announced = '{"2026-01-01T00:00:00+00:00": "doubtful"}'""", id="a verdict that nobody knows"),
+        pytest.param("""left_alone = '[{"lender": "a", "until": "2026-01-01", "mood": 1}]'""", id="one field too many"),
+        pytest.param("signal = 'x'", id="a signal that can't be read"),
+    ],
+)
+def test_a_memory_of_another_version_is_unavailable_rather_than_a_crash(
+    journal: SqlJournal, file: Path, change: str
+) -> None:
+    journal.record(make_tick(), Memory())
+    other = sqlite3.connect(file)
+    other.execute(f"UPDATE memory SET {change}")
+    other.commit()
+    other.close()
+    with pytest.raises(JournalUnavailable, match="install the Tidebridge that wrote it"):
+        journal.memory("night")
+
+
+@pytest.mark.parametrize(
     ("url", "says"),
     [
         pytest.param("sqlite:////nowhere/at/all.db", ["/nowhere/at/all.db", "create the directory"], id="no directory"),
