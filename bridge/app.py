@@ -73,6 +73,11 @@ from yarn_client import AdminRpc, Timeouts, YarnClient
 log = logging.getLogger(__name__)
 
 LOOK_BACK = timedelta(hours=26)
+
+YARN_PART, YARN_LEAST_S = 0.8, 4.0
+LOAD_PART, LOAD_LEAST_S = 0.5, 2.0
+"""How long a tick waits for what it reads, as parts of its period and at least: what gives room back by the clock waits
+with it, and has a tick and ``PoolPolicy.safety`` to spare."""
 LOOK_AHEAD = timedelta(hours=50)
 """How far around an instant windows are computed: a window lasts at most a day, and one that follows may extend it."""
 
@@ -133,7 +138,7 @@ def running(
                 view=_seen_by(fence, view, api, settings.kubernetes.namespace),
                 template=templates[name],
                 # Pools tick at the same time, and a client is for one thread.
-                client=stack.enter_context(_yarn_client(settings.yarn.clusters[settings.pools[name].cluster])),
+                client=stack.enter_context(_yarn_client(settings.yarn.clusters[settings.pools[name].cluster], fence)),
                 clock=clock,
                 ids=ids or new_id,
                 follow=follow,
@@ -148,7 +153,7 @@ def running(
                 # A term that the ticks have begun isn't one that the round under way began in.
                 pool = pool_behind(pool.name, fence)
             cluster = settings.yarn.clusters[settings.pools[pool.name].cluster]
-            client = stack.enter_context(_yarn_client(cluster))
+            client = stack.enter_context(_yarn_client(cluster, fence))
             seen = _seen_by(fence, view, api, settings.kubernetes.namespace)
             sharing = _sharing(settings, pool, journal.shares, api=api, view=seen, client=client, fence=fence)
         if election is not None:
@@ -235,11 +240,13 @@ def _warn_of_unknown_pools(settings: Settings, view: Callable[[], FleetView]) ->
         log.warning("pool.unknown pool=%s pods=%d left_to=activeDeadlineSeconds", name, pods[name])
 
 
-def _yarn_client(cluster: Cluster) -> YarnClient:
+def _yarn_client(cluster: Cluster, fence: Fence | None) -> YarnClient:
+    """Build a client. A change may be the second request of one call: the fence is asked right before it, too."""
     return YarnClient(
         cluster.resourcemanagers,
         user=cluster.auth.user,
         timeouts=Timeouts(connect_s=cluster.connect_timeout_s, read_s=cluster.read_timeout_s),
+        before_change=(lambda: None) if fence is None else fence.check,
     )
 
 
@@ -294,6 +301,7 @@ def _pool(
             client,
             clock,
             settle=timedelta(seconds=cluster.settle_s),
+            look_within=max(YARN_PART * policy.tick, timedelta(seconds=YARN_LEAST_S)),
             by_queue=is_shared,
             label=policy.label,
             remote_shuffle=cluster.remote_shuffle_queues,
@@ -329,7 +337,10 @@ def _signal(
         return None
     match settings.signals[key]:
         case PrometheusSignal() as found:
-            return PrometheusLoad(_prometheus(found), _load_query(found), clock)
+            query = _load_query(found)
+            quick_s = max(LOAD_PART * settings.tick_s, LOAD_LEAST_S) / (1 if query.own_query is None else 2)
+            quick = _prometheus(found, min(found.timeout_s, quick_s))
+            return PrometheusLoad(_prometheus(found, found.timeout_s), query, clock, quick=quick)
         case MetricsSignal():
             return MetricsLoad(api, view, settings.kubernetes.namespace)
         case RecordedSignal() as found:
@@ -338,9 +349,9 @@ def _signal(
             assert_never(never)
 
 
-def _prometheus(found: PrometheusSignal) -> HttpTransport:
+def _prometheus(found: PrometheusSignal, timeout_s: float) -> HttpTransport:
     return HttpTransport(
-        found.url, timeout_s=found.timeout_s, bearer_token_file=found.bearer_token_file, ca_file=found.ca_file
+        found.url, timeout_s=timeout_s, bearer_token_file=found.bearer_token_file, ca_file=found.ca_file
     )
 
 

@@ -21,7 +21,7 @@ def test_there_are_rows() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
 def test_each_row_names_tests_that_there_are(row: list[str]) -> None:
-    named = re.findall(r"`([a-z]+/test_\w+\.py)(?:::(test_\w+))?`", row[-1])
+    named = re.findall(r"`([a-z0-9_]+/test_\w+\.py)(?:::(test_\w+))?`", row[-1])
     assert named
     for file, name in named:
         text = (TESTS / file).read_text(encoding="utf-8")

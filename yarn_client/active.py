@@ -10,7 +10,9 @@
   active RM: no connection, or a standby's 307.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,13 +55,33 @@ class _Outage:
 class ActiveRm:
     """The active ResourceManager of one cluster, wherever it is at the moment."""
 
-    def __init__(self, addresses: Sequence[str], transport: Transport, timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        transport: Transport,
+        timeouts: Timeouts,
+        *,
+        before_change: Callable[[], None] = lambda: None,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._addresses = tuple(_full(address) for address in addresses)
         if not self._addresses:
             raise ValueError("at least one address is needed")
         self._transport = transport
         self._timeouts = timeouts
+        self._before_change = before_change
+        self._now_s = now_s
+        self._until_s: float | None = None
         self._known: str | None = None
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Give up what isn't answered so long from now, all requests until the block's end together."""
+        self._until_s = self._now_s() + seconds
+        try:
+            yield
+        finally:
+            self._until_s = None
 
     def ask(self, request: Request) -> Json:
         """Give the active RM's answer, decoded; None when a change is answered by nothing.
@@ -70,6 +92,8 @@ class ActiveRm:
         in_doubt = False
         for _ in range(_TRIES):
             address = self._known or self._find(heard).address
+            if request.is_change:
+                self._before_change()
             outcome = self._send(address, request, self._timeouts)
             if isinstance(outcome, _Served):
                 return outcome.document
@@ -129,6 +153,10 @@ class ActiveRm:
         return has_nodes, info.started_at
 
     def _send(self, address: str, request: Request, timeouts: Timeouts) -> _Served | _Outage:
+        left_s = None if self._until_s is None else self._until_s - self._now_s()
+        if left_s is not None and left_s <= 0:
+            return _Outage("not asked any more: the time for all of the look was over", may_have_been_applied=False)
+        timeouts = timeouts if left_s is None else timeouts.at_most(left_s)
         return _interpret(self._transport.send(address, request, timeouts), request)
 
 

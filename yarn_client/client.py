@@ -1,6 +1,8 @@
 """The client: each call builds a request, sends it to the active ResourceManager, and reads the reply."""
 
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +27,8 @@ class YarnClient:
 
     `addresses` are those of all ResourceManagers, "http://rm1:8088"; `user` is the name for simple authentication.
     Every call raises RmUnavailable, RmRefused (Forbidden, NotFound) or BadReply, and nothing of `requests`. For one
-    thread at a time.
+    thread at a time. `before_change` is called right before each request that changes something; what it raises keeps
+    that request back.
     """
 
     def __init__(
@@ -35,9 +38,15 @@ class YarnClient:
         user: str | None = None,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         transport: Transport | None = None,
+        before_change: Callable[[], None] = lambda: None,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._transport = transport or RequestsTransport(user)
-        self._rm = ActiveRm(addresses, self._transport, timeouts)
+        self._rm = ActiveRm(addresses, self._transport, timeouts, before_change=before_change, now_s=now_s)
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """Give up what isn't answered so long from now, all calls until the block's end together: RmUnavailable."""
+        return self._rm.within(seconds)
 
     def cluster_info(self) -> ClusterInfo:
         """Describe the active ResourceManager.

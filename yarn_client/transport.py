@@ -22,6 +22,12 @@ class Timeouts:
     probe_s: float = 5.0
     """As read_s, while looking for the active RM, where each address may cost this much."""
 
+    def at_most(self, seconds: float) -> "Timeouts":
+        """Give those that wait no longer than this for any one thing."""
+        return Timeouts(
+            connect_s=min(self.connect_s, seconds), read_s=min(self.read_s, seconds), probe_s=min(self.probe_s, seconds)
+        )
+
     def for_probe(self) -> "Timeouts":
         """Give the shorter timeouts of a probe."""
         return Timeouts(connect_s=self.connect_s, read_s=min(self.read_s, self.probe_s), probe_s=self.probe_s)

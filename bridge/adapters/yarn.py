@@ -36,7 +36,8 @@ class YarnCluster:
 
     *label*: of the elastic nodes; None where they have none. *by_queue*: tell apart whose containers wait and who uses
     nodes of the label, where tenants divide them. *remote_shuffle*: queues whose shuffle isn't kept on nodes.
-    *leaving*: the other way to close a node, where the admin has given an exclude file.
+    *leaving*: the other way to close a node, where the admin has given an exclude file. *look_within*: how long a look
+    may take; what gives room back by the clock can't wait for a ResourceManager that answers slowly.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class YarnCluster:
         clock: Clock,
         *,
         settle: timedelta,
+        look_within: timedelta = timedelta(seconds=60),
         by_queue: bool = False,
         label: str | None = None,
         remote_shuffle: Collection[str] = (),
         leaving: Leaving | None = None,
     ) -> None:
         self._client = client
+        self._look_within_s = look_within.total_seconds()
         self._by_queue = by_queue
         self._label = label
         self._clock = clock
@@ -63,7 +66,14 @@ class YarnCluster:
         self._minimum_of: datetime | None = None
 
     def observe(self) -> YarnFacts:
-        """Read nodes, waiting containers and labels; see ``bridge.ports.Yarn``."""
+        """Read nodes, waiting containers and labels; see ``bridge.ports.Yarn``.
+
+        Of the tasks so much is read as there is time for.
+        """
+        with self._client.within(self._look_within_s):
+            return self._observed()
+
+    def _observed(self) -> YarnFacts:
         with translated("read the cluster"):
             before = self._client.cluster_info()
             nodes = self._client.nodes(self._states)

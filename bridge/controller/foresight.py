@@ -68,14 +68,15 @@ class Foresight:
     def look(self, at: datetime, ratios: Mapping[str, float], sizes: Mapping[str, int] | None = None) -> Forecast:
         """Take in the load at the instant *at*, as ratios by series, and return what is to be expected.
 
-        A clock that was set back by more than a step starts all anew, from what was kept of the time before.
+        A clock that was set back by more than a step, or that jumped beyond all that counts, starts all anew, from what
+        was kept of the time before.
 
         *sizes*: what lenders can allocate, in millicores, to make ratios of what an earlier source tells in cores.
 
         Raises ``PortError`` where the history can't be read at the start.
         """
         start = step_of(at)
-        if self._begun is not None and start < self._begun - STEP:
+        if self._begun is not None and not self._begun - STEP <= start <= self._begun + LOOK_BACK:
             log.warning("history.restarted pool=%s was_at=%s now=%s", self._pool, self._begun, at)
             self._forecaster, self._begun, self._peaks, self._forecast = None, None, {}, None
         forecaster = self._forecaster or self._start(start, ratios, sizes or {})

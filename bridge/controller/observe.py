@@ -30,13 +30,13 @@ class Observation:
 
 
 def observe(pool: Pool) -> Observation:
-    """Read the world once, for one pool."""
+    """Read the world once, for one pool. What is decided counts from when all of it has been read."""
     gaps: dict[str, str] = {}
-    at = pool.clock.now()
     kube = _read("kubernetes", pool.kube.observe, gaps)
     reading = None if pool.signal is None else _read("load", pool.signal.observe, gaps)
     yarn = _read("yarn", pool.yarn.observe, gaps)
     promises = _read("journal", lambda: pool.journal.promises(pool.name), gaps)
+    at = pool.clock.now()
     # Where the database is away, the process knows what it last read, decided and remembered.
     memory, pause, entitlement = pool.known.memory or Memory(), None, None
     if not isinstance(promises, Gap):

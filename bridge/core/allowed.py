@@ -15,7 +15,8 @@ def allowed(snapshot: Snapshot) -> tuple[Allowance, LoadGates]:
     Where the journal can't be read nobody knows which were open: then the load closes none. Nothing is lent anew
     without a journal, and nothing is called back because of it.
     """
-    gates = closed_by_load(snapshot.windows, snapshot.at, _load_ratio(snapshot), snapshot.memory.gates)
+    ratio = _load_ratio(snapshot) if any(span.load is not None for span in snapshot.windows) else None
+    gates = closed_by_load(snapshot.windows, snapshot.at, ratio, snapshot.memory.gates)
     closed = frozenset[str]() if isinstance(snapshot.promises, Gap) else gates.closed
     return allowance(snapshot.windows, snapshot.at, snapshot.policy.notice, closed), gates
 

@@ -82,6 +82,7 @@ def returns(
     _take_over(found, _due(snapshot, nodes, found, lead))
     _take_over(found, _lenders(snapshot, by_lender, offer, found, turns))
     _take_over(found, _window(snapshot, nodes, allowed, offer, found, turns))
+    _take_over(found, _without_signal(snapshot, nodes, offer, found, turns))
     _take_over(found, _ahead(by_lender, offer, found, turns))
     deadlines = {node.id: node.promise.deadline for node in nodes if node.id in found} if found else {}
     return tuple(_not_later(found[key], deadlines[key]) for key in sorted(found))
@@ -212,6 +213,18 @@ def _window(
         holding = [node for node in _holding(nodes, returns, ends) if node.id not in leaving]
         found += _called(_above_next(holding, allowed, offer, ends, returns, turns), ends, Reason.WINDOW_ENDS)
     return found
+
+
+def _without_signal(
+    snapshot: Snapshot, nodes: tuple[ElasticNode, ...], offer: Offer | Gap, returns: dict[str, Return], turns: Turns
+) -> list[Return]:
+    """What a signal that is long lost takes back, step by step: of all lenders, though nothing is known of any."""
+    if isinstance(offer, Gap):
+        return []
+    soon = snapshot.at + snapshot.policy.reclaimed_within
+    steps = (bound.nodes for bound in offer.chain if bound.limit is Limit.SIGNAL_SHRINKING)
+    leaving = [node for left in steps for node in _above(_holding(nodes, returns, soon), left, soon, returns, turns)]
+    return _called(leaving, soon, Reason.SIGNAL_IS_LOST)
 
 
 def _above_next(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,6 +12,8 @@ from bridge.core.nodes import ElasticNode
 from bridge.core.outlook import Outlook
 from bridge.core.reasons import Reason
 from bridge.core.snapshot import Snapshot
+
+_CLOSED = frozenset({State.DRAINING, State.FORCED, State.EMPTY, State.DELETING})
 
 
 def extended(
@@ -26,14 +28,21 @@ def extended(
 
 
 def extended_until(
-    snapshot: Snapshot, deadline: datetime, nodes: Iterable[ElasticNode], *, is_needed: bool
+    snapshot: Snapshot, deadline: datetime, nodes: Collection[ElasticNode], outlook: Outlook, *, is_needed: bool
 ) -> datetime | None:
-    """Say until when a deadline is, or is going to be, extended; None where it isn't."""
+    """Say until when a deadline is, or is going to be, extended; None where it isn't.
+
+    What will run on a node that is still open nobody knows; of one that is closed it is known whether it will end.
+    """
     given = [node.promise.extended_until for node in nodes if node.promise.extended_until is not None]
     if given:
         return max(given)
     longest = longest_extension(snapshot, deadline)
-    return deadline + longest if is_needed and longest else None
+    until = deadline + longest
+    if not longest or not is_needed:
+        return None
+    helps = (node.state not in _CLOSED or _will_end(snapshot, node, until, outlook) for node in nodes)
+    return until if any(helps) else None
 
 
 def _extended(snapshot: Snapshot, entry: Return, node: ElasticNode, outlook: Outlook) -> Return:

@@ -48,7 +48,7 @@ def new_nodes(snapshot: Snapshot, decision: Decision, reopened_nodes: int) -> It
     """Promise new nodes on the lenders with most room left, no more than are missing."""
     if isinstance(decision.offer, Gap) or isinstance(snapshot.promises, Gap) or isinstance(snapshot.yarn, Gap):
         return
-    shape, deadline = snapshot.policy.shape, decision.allowance.closes_at
+    shape, deadline = snapshot.policy.shape, decision.window.closes_at
     missing = decision.size.target - decision.size.open_nodes - reopened_nodes
     if deadline is None or snapshot.at >= deadline - snapshot.policy.notice or missing <= 0:
         return

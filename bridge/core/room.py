@@ -54,16 +54,16 @@ def kind(lender: Lender, snapshot: Snapshot) -> tuple[object, ...]:
 
     Idle nodes of one size, or nodes whose load is known of all together, are thousands of one kind.
     """
-    load, forecast = snapshot.load, snapshot.forecast
+    load, forecast, elsewhere, batch = snapshot.load, snapshot.forecast, lender.elsewhere, lender.batch_room
     series = None if forecast is None or isinstance(forecast, Gap) else forecast.by_lender.get(lender.name)
     return (
         lender.allocatable.cpu_millicores,
         lender.allocatable.memory_mib,
         lender.online.cpu_millicores,
         lender.online.memory_mib,
-        lender.elsewhere,
+        None if elsewhere is NO_ROOM else (elsewhere.cpu_millicores, elsewhere.memory_mib),
         lender.claims,
-        lender.batch_room,
+        None if batch is None else (batch.cpu_millicores, batch.memory_mib),
         None if load is None else load.by_lender.get(lender.name),
         id(series),
     )

@@ -89,7 +89,7 @@ class Foretold:
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
         """What will come of each deadline, nearest first."""
-        return statements(self._snapshot, self._nodes, self._returns, self.fates)
+        return statements(self._snapshot, self._nodes, self._returns, self.fates, self._outlook)
 
     @cached_property
     def bad(self) -> Mapping[datetime, Verdict]:
@@ -134,7 +134,11 @@ def fates(
 
 
 def statements(
-    snapshot: Snapshot, nodes: Iterable[ElasticNode], returns: Iterable[Return], fates: Mapping[str, Fate]
+    snapshot: Snapshot,
+    nodes: Iterable[ElasticNode],
+    returns: Iterable[Return],
+    fates: Mapping[str, Fate],
+    outlook: Outlook,
 ) -> tuple[Statement, ...]:
     """Say of each deadline, nearest first, what will come of it."""
     reasons = {entry.node_id: entry.reason for entry in returns}
@@ -142,7 +146,7 @@ def statements(
     for node in nodes:
         if node.id in fates:
             by_deadline[fates[node.id].deadline].append(node)
-    return tuple(_statement(snapshot, at, by_deadline[at], reasons, fates) for at in sorted(by_deadline))
+    return tuple(_statement(snapshot, at, by_deadline[at], reasons, fates, outlook) for at in sorted(by_deadline))
 
 
 def _statement(
@@ -151,12 +155,13 @@ def _statement(
     nodes: list[ElasticNode],
     reasons: Mapping[str, Reason],
     fates: Mapping[str, Fate],
+    outlook: Outlook,
 ) -> Statement:
     expected = [fates[node.id] for node in nodes]
     running = [node.running for node in nodes if node.running is not None]
     vcores = sum(node.promise.shape.yarn.vcores for node in nodes)
     tasks = round(sum(fate.tasks for fate in expected))
-    verdict, ready_at = _verdict(snapshot, deadline, nodes, tasks)
+    verdict, ready_at = _verdict(snapshot, deadline, nodes, tasks, outlook)
     return Statement(
         deadline=deadline,
         reason=min((reasons[node.id] for node in nodes if node.id in reasons), default=Reason.WINDOW_ENDS),
@@ -234,7 +239,7 @@ def _apps(fates: list[Fate], tasks: int) -> int:
 
 
 def _verdict(
-    snapshot: Snapshot, deadline: datetime, nodes: list[ElasticNode], tasks: int
+    snapshot: Snapshot, deadline: datetime, nodes: list[ElasticNode], tasks: int, outlook: Outlook
 ) -> tuple[Verdict, datetime | None]:
     """Say whether the deadline holds, and when all is back."""
     policy, at = snapshot.policy, snapshot.at
@@ -242,7 +247,7 @@ def _verdict(
         return Verdict.UNKNOWN, None
     at_once = at + policy.grace + policy.safety
     ready_at = max([deadline, *(_ready_at(node, policy, at, at_once) for node in nodes)])
-    until = extended_until(snapshot, deadline, nodes, is_needed=tasks > 0)
+    until = extended_until(snapshot, deadline, nodes, outlook, is_needed=tasks > 0)
     if until is not None and ready_at <= until:
         return Verdict.EXTENDED, until
     if ready_at > deadline:

@@ -99,6 +99,14 @@ def test_series_of_one_lender_are_added_up(server: PrometheusServer) -> None:
     assert load_of(server, BY_NODE).observe() == by_node(a=2.5, b=1.0)
 
 
+def test_what_a_tick_waits_for_is_asked_of_whoever_gives_up_sooner(server: PrometheusServer) -> None:
+    nowhere = HttpTransport("http://127.0.0.1:9", timeout_s=0.1)
+    quick = PrometheusLoad(nowhere, QUERY, Clock(), quick=HttpTransport(server.url))
+    assert isinstance(quick.observe(), LoadReading)
+    with pytest.raises(Unavailable):
+        quick.history(AT - timedelta(hours=1), AT, timedelta(minutes=5))
+
+
 def test_elastic_pods_own_use_is_taken_out_where_a_query_tells_it(server: PrometheusServer) -> None:
     own = {"own": [entry("1.5", node="a"), entry("9", node="b")]}
     all_use = [entry("2", node="a"), entry("2", node="b"), entry("2", node="c")]

@@ -151,6 +151,13 @@ def test_a_clock_that_is_set_back_changes_nothing() -> None:
     assert history.steps == [(AT + STEP, {TOTAL: 0.2})]
 
 
+def test_a_clock_that_jumps_a_year_ahead_starts_anew_at_once() -> None:
+    """It doesn't walk through a year of five minutes first, while what has become due waits."""
+    foresight = Foresight("night", History(days(4)))
+    foresight.look(AT, {TOTAL: 0.25})
+    assert not foresight.look(AT + timedelta(days=365), {TOTAL: 0.25}).total.history
+
+
 def test_steps_begin_at_full_five_minutes() -> None:
     assert step_of(AT + timedelta(minutes=7, seconds=3)) == AT + STEP
 

@@ -222,6 +222,19 @@ def test_an_unread_part_is_a_gap_with_words(part: str, error: PortError, gap: Ga
     assert not [call for call in world.effects if call[0] in {"create", "delete", "resize"}]
 
 
+def test_what_is_decided_counts_from_when_all_has_been_read() -> None:
+    """A ResourceManager that answers slowly doesn't make what is due later."""
+    world = World.of(opening())
+    began = world.model.truth.at
+
+    def before(_count: int, call: tuple[str, ...]) -> None:
+        if call == ("observe", "yarn"):
+            world.pass_time(seconds(8))
+
+    world.before = before
+    assert world.tick().planned.snapshot.at == began + seconds(8)
+
+
 @pytest.mark.parametrize("method", ["promises", "memory", "pause"])
 def test_a_half_read_journal_is_an_unread_one(method: str) -> None:
     world = broken("opening", NO_JOURNAL, method)

@@ -166,6 +166,12 @@ def test_a_ghost_on_a_used_address_is_not_the_pods_node() -> None:
     assert moved(Elastic(promise=new.promise, pod=new.pod, yarn=fresh))[0] is State.SERVING
 
 
+def test_one_that_has_served_is_no_ghost_whatever_the_clocks_say() -> None:
+    old = make_elastic("p1").change(yarn={"health_at": AT - minutes(600)})
+    assert joined(old).running is not None
+    assert joined(make_elastic("p1", State.STARTING).change(yarn={"health_at": AT - minutes(600)})).running is None
+
+
 def test_of_two_nodes_on_one_address_the_living_one_counts() -> None:
     alive = make_elastic()
     dead = make_yarn_node(state=YarnNodeState.LOST, health_at=AT)

@@ -247,6 +247,16 @@ def test_an_extension_is_kept_and_ends() -> None:
     assert isinstance(act_of(due(tasks=NO_HISTORY, left=-minutes(30), extended_until=until)), DeletePod)
 
 
+def test_no_extension_is_said_where_what_runs_on_a_closed_node_will_not_end_by_then() -> None:
+    policy = make_policy(prefers_work=True, max_lead=timedelta(0))
+    node = busy("p1", 60.0, state=State.DRAINING)
+    long, short = (
+        told(node, at=ENDING, tasks=lasting(minutes(length)), windows=(EXTENDING,), policy=policy).verdict
+        for length in (600, 305)
+    )
+    assert (long, short) == (Verdict.BY_PREEMPTION, Verdict.EXTENDED)
+
+
 def test_an_extension_is_said_hours_before() -> None:
     policy = make_policy(prefers_work=True, max_lead=timedelta(0))
     found = told(busy("p1", 60.0), tasks=lasting(minutes(600)), windows=(EXTENDING,), policy=policy)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.yarn_client.stub import LOST, REFUSED, RM1, RM2, StubTransport, info, recorded, says
+from tests.yarn_client.stub import LOST, REFUSED, RM1, RM2, Answer, StubTransport, info, recorded, says
 from yarn_client import HaState, NodeState, NoReply, Reply, RmUnavailable, YarnClient, YarnResource
 from yarn_client.errors import BadReply, Forbidden
+from yarn_client.transport import Request, Timeouts
 
 INFO = "/ws/v1/cluster/info"
 NODES = "/ws/v1/cluster/nodes"
@@ -192,3 +193,56 @@ def test_closes_its_connections_at_the_end_of_with() -> None:
     with YarnClient([RM1], transport=stub):
         pass
     assert stub.is_closed
+
+
+class Slow(StubTransport):
+    """Takes its time for each answer, by a clock of its own, or as long as it is given."""
+
+    def __init__(self, each_s: float) -> None:
+        super().__init__()
+        self.now_s = 0.0
+        self._each_s = each_s
+
+    def send(self, address: str, request: Request, timeouts: Timeouts) -> Answer:
+        self.now_s += min(self._each_s, timeouts.read_s)
+        answer = super().send(address, request, timeouts)
+        return answer if self._each_s <= timeouts.read_s else LOST
+
+
+def look(client: YarnClient, seconds: float) -> None:
+    with client.within(seconds):
+        for _ in range(20):
+            client.nodes(RUNNING)
+
+
+@pytest.mark.parametrize("each_s", [2.0, 5.0, 600.0])
+def test_all_calls_of_a_look_together_take_no_longer_than_they_may(each_s: float) -> None:
+    stub = Slow(each_s)
+    stub.on(RM1, INFO, info()).on(RM1, NODES, NONE)
+    client = YarnClient([RM1, RM2], transport=stub, now_s=lambda: stub.now_s)
+    with pytest.raises(RmUnavailable):
+        look(client, 8.0)
+    assert stub.now_s == 8.0
+
+
+def test_what_is_asked_after_a_look_has_its_own_time() -> None:
+    stub = Slow(5.0)
+    stub.on(RM1, INFO, info()).on(RM1, NODES, NONE)
+    client = YarnClient([RM1], transport=stub, now_s=lambda: stub.now_s)
+    with client.within(8.0):
+        client.cluster_info()
+    assert client.nodes(RUNNING) == ()
+
+
+def test_whoever_may_not_change_anything_any_more_is_held_back_right_before_it() -> None:
+    asked: list[list[str]] = []
+
+    def before_change() -> None:
+        asked.append(stub.asked.copy())
+        raise PermissionError
+
+    stub = StubTransport().on(RM1, INFO, info()).on(RM1, NODE, ONE).on(RM1, RESIZE, Reply(status=200))
+    with pytest.raises(PermissionError):
+        resize(YarnClient([RM1], transport=stub, before_change=before_change))
+    assert asked == [["rm1 GET /info", "rm1 GET /nodes/10.0.0.1:8041"]]
+    assert stub.changes == []
