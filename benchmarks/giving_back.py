@@ -29,7 +29,8 @@ def measure() -> list[Figure]:
     planned = _think(world)
     said = decide(world).foretold.statements[0]
     words = (
-        f"decide + plan + check: {len(planned.acts):,} acts, {said.preempted_tasks:,} tasks expected to be preempted"
+        f"decide, foretell, plan, check: {len(planned.acts):,} acts, "
+        f"{said.preempted_tasks:,} tasks expected to be preempted"
     )
     ours = in_ms(rounds(partial(_think, world)))
     return [
@@ -40,7 +41,9 @@ def measure() -> list[Figure]:
 
 
 def _think(world: Snapshot) -> Plan:
-    return check(plan(world, decide(world)), world)
+    decision = decide(world)
+    assert decision.foretold.statements
+    return check(plan(world, decision), world)
 
 
 def _naive_ms(world: Snapshot) -> float:

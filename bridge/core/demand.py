@@ -57,8 +57,8 @@ def demand(
     if snapshot.entitlement is not None:
         standing = entitled(standing, snapshot.entitlement, policy.shape, yarn.elastic_use_by_queue)
     counted = [node for node in nodes if node.is_steady or node.state in _COUNTED]
-    busy = sum(1 for node in counted if node.running is not None and node.running.containers > 0)
-    open_nodes = (node for node in counted if node.state is not State.CORDONED) if standing else ()
+    busy = sum([1 for node in counted if node.running is not None and node.running.containers > 0])
+    open_nodes = [node for node in counted if node.state is not State.CORDONED] if standing else []
     rooms = Counter([_free_on(node) for node in open_nodes])
     left, filled = _fill(standing, rooms)
     whole = policy.shape.yarn

@@ -6,7 +6,7 @@ A node that must return has a deadline; one that only has no work is closed with
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -228,7 +228,7 @@ def _without_signal(
 
 
 def _above_next(
-    holding: list[ElasticNode],
+    holding: Sequence[ElasticNode],
     allowed: Allowance,
     offer: Offer | Gap,
     by: datetime,
@@ -237,12 +237,12 @@ def _above_next(
 ) -> list[ElasticNode]:
     """Choose what the limit after ``back_by`` leaves no place for: all of it where there is none."""
     if allowed.next_ratio <= 0:
-        return holding
+        return list(holding)
     return [] if isinstance(offer, Gap) else _above(_known(holding, offer), offer.lasting, by, returns, turns)
 
 
 def _above(
-    holding: list[ElasticNode], nodes: int, by: datetime, returns: dict[str, Return], turns: Turns
+    holding: Sequence[ElasticNode], nodes: int, by: datetime, returns: dict[str, Return], turns: Turns
 ) -> list[ElasticNode]:
     """Choose what is more than so many nodes, in their order.
 
@@ -252,9 +252,10 @@ def _above(
     return turns.order(holding, by, returns)[:spare] if spare > 0 else []
 
 
-def _known(holding: list[ElasticNode], offer: Offer) -> list[ElasticNode]:
+def _known(holding: Sequence[ElasticNode], offer: Offer) -> list[ElasticNode]:
     """Leave out what is on lenders that can't be read now: it isn't counted against the others, nor called back."""
-    return [node for node in holding if _is_known(offer.by_lender.get(node.promise.lender))]
+    known = {name for name, entry in offer.by_lender.items() if entry.is_known}
+    return [node for node in holding if node.promise.lender in known]
 
 
 def _why_now(offer: Offer) -> Reason:
@@ -277,9 +278,10 @@ def _ahead(there: ByLender, offer: Offer | Gap, returns: dict[str, Return], turn
         for lender, holding in by_lender.items()
         for node in _above(holding, offer.by_lender[lender].staying_nodes, offer.staying_by, returns, turns)
     ]
-    gone = {node.id for node in leaving}
-    rest = [node for holding in by_lender.values() for node in holding if node.id not in gone]
-    leaving += _above(rest, offer.staying, offer.staying_by, returns, turns)
+    if sum(len(holding) for holding in by_lender.values()) - len(leaving) > offer.staying:
+        gone = {node.id for node in leaving}
+        rest = [node for holding in by_lender.values() for node in holding if node.id not in gone]
+        leaving += _above(rest, offer.staying, offer.staying_by, returns, turns)
     return _called(leaving, offer.staying_by, Reason.LOAD_WILL_RISE)
 
 
@@ -309,7 +311,7 @@ def _is_known(entry: LenderOffer | None) -> TypeGuard[LenderOffer]:
 
 
 def _over(
-    holding: list[ElasticNode], entry: LenderOffer, by: datetime, returns: dict[str, Return], turns: Turns
+    holding: Sequence[ElasticNode], entry: LenderOffer, by: datetime, returns: dict[str, Return], turns: Turns
 ) -> list[ElasticNode]:
     """Take nodes, in their order, until the rest fits in the lender's room."""
     if fit_in(holding, entry.room):
@@ -324,12 +326,12 @@ def _over(
     return leaving
 
 
-def _holding(nodes: Sequence[ElasticNode], returns: dict[str, Return], by: datetime) -> list[ElasticNode]:
+def _holding(nodes: Sequence[ElasticNode], returns: dict[str, Return], by: datetime) -> Sequence[ElasticNode]:
     """List nodes that still hold room at *by*."""
     if not returns:
-        return list(nodes)
+        return nodes
     return [node for node in nodes if node.id not in returns or returns[node.id].deadline > by]
 
 
-def _called(nodes: list[ElasticNode], by: datetime, reason: Reason) -> list[Return]:
+def _called(nodes: Iterable[ElasticNode], by: datetime, reason: Reason) -> list[Return]:
     return [Return(node_id=node.id, deadline=by, reason=reason) for node in nodes]

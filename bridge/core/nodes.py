@@ -136,7 +136,15 @@ def elastic_nodes(snapshot: Snapshot, before: Nodes = NO_NODES) -> tuple[Elastic
     for promise in promises:
         pod = snapshot.kube if isinstance(snapshot.kube, Gap) else pods.get(promise.id)
         same = before.get(promise.id)
-        if same is not None and _is_unchanged(same, promise, pod, hosts):
+        if (
+            same is not None
+            and same.is_steady
+            and same.recorded is promise
+            and same.pod is pod
+            and isinstance(pod, ElasticPod)
+            and same.yarn is hosts.get(pod.ip or "")
+        ):
+            # Joined of the same parts a steady node is in the same state, at any time.
             found.append(same)
             continue
         yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
@@ -147,20 +155,6 @@ def elastic_nodes(snapshot: Snapshot, before: Nodes = NO_NODES) -> tuple[Elastic
             yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
             found.append(_join(snapshot, promise, None, pod, yarn_node))
     return tuple(found)
-
-
-def _is_unchanged(
-    before: ElasticNode, promise: Promise, pod: ElasticPod | Gap | None, hosts: Mapping[str, YarnNode]
-) -> bool:
-    """Say whether a steady node is joined of the same parts as before; then it is in the same state, at any time."""
-    return (
-        before.is_steady
-        and before.recorded is promise
-        and before.pod is pod
-        and isinstance(pod, ElasticPod)
-        and pod.ip is not None
-        and before.yarn is hosts.get(pod.ip)
-    )
 
 
 def _by_host(yarn: YarnFacts) -> dict[str, YarnNode]:

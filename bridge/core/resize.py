@@ -34,7 +34,7 @@ class Fit:
 
 
 def shrinks(
-    snapshot: Snapshot, nodes: Iterable[ElasticNode], pressing: Mapping[str, Room] = MappingProxyType({})
+    snapshot: Snapshot, nodes: Sequence[ElasticNode], pressing: Mapping[str, Room] = MappingProxyType({})
 ) -> tuple[Fit, ...]:
     """Choose the nodes that give back idle room, on lenders that need room; and those that couldn't grow.
 
@@ -45,12 +45,16 @@ def shrinks(
     known = sizes(snapshot.policy, snapshot.yarn.minimum)
     by_lender = grouped([node for node in nodes if node.state not in _ENDING])
     found: list[Fit] = []
-    rooms = Rooms(snapshot)
+    rooms, changing = Rooms(snapshot), {node.promise.lender for node in nodes if not node.is_steady}
     for lender in snapshot.kube.lenders:
         held = by_lender.get(lender.name)
-        if held and lender.refusal is None:
+        if not held or lender.refusal is not None:
+            continue
+        if lender.name in changing:
             found += _refused(held, known)
-            found += _given_up(held, known, rooms.now(lender), pressing.get(lender.name, NO_ROOM))
+        room, missing = rooms.now(lender), pressing.get(lender.name, NO_ROOM)
+        if missing != NO_ROOM or not fit_in(held, room):
+            found += _given_up(held, known, room, missing)
     return tuple({fit.node_id: fit for fit in found}.values())
 
 
@@ -59,8 +63,6 @@ def _given_up(held: Sequence[ElasticNode], known: tuple[Shape, ...], room: Room,
 
     Then whole nodes go back, and with them their idle room.
     """
-    if missing == NO_ROOM and fit_in(held, room):
-        return
     over = sum_of(node.promise.shape.pod for node in held)
     if missing != NO_ROOM:
         room = smallest((room, (over - missing).at_least_zero()))
@@ -108,7 +110,7 @@ def _refused(held: Sequence[ElasticNode], known: tuple[Shape, ...]) -> Iterator[
     """Give up growing where the kubelet has no room: back to the largest size that the pod has."""
     for node in held:
         pod = node.pod
-        if node.is_steady or not isinstance(pod, ElasticPod) or pod.resizing not in REFUSED:
+        if not isinstance(pod, ElasticPod) or pod.resizing not in REFUSED:
             continue
         has = [shape for shape in known if pod.allocated is not None and shape.pod.fits_in(pod.allocated)]
         if has and not node.promise.shape.pod.fits_in(has[-1].pod) and can_resize(node, known):

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from types import MappingProxyType
-from typing import NamedTuple
 
 from bridge.core.actions import CreatePod, Decommission, DeletePod, Readmit, ResizeNode, ResizePod, StampPod
 from bridge.core.reasons import LenderRefusal
@@ -55,14 +54,8 @@ _USABLE = frozenset(
 )
 
 
-class _Told(NamedTuple):
-    """A node as it was last told."""
-
-    changes: int
-    """What had happened to it by then."""
-    until: int
-    """In this second it is told otherwise, whatever happens."""
-    node: YarnNode
+Told = tuple[int, int, YarnNode]
+"""A node as it was last told: what had happened to it by then, and from which second on it is told otherwise anyhow."""
 
 
 class SimYarn:
@@ -81,7 +74,7 @@ class SimYarn:
         self._settling = settling
         self._released = world.yarn.work.released_count
         """How many containers were over at the last look."""
-        self._nodes: dict[NodeManager, _Told] = {}
+        self._nodes: dict[NodeManager, Told] = {}
         """As they were last told; what hasn't changed since is told again."""
 
     def observe(self) -> YarnFacts:
@@ -92,11 +85,11 @@ class SimYarn:
             sizes, ams_waiting = self.waiting()
             ended = self._ended()
             apps = manager.work.apps.values() if manager.has_lists else ()
-            self._nodes = {node: self._last(node) for node in manager.nodes.values() if node.state in _USABLE}
+            self._nodes = self._looked()
             return YarnFacts(
                 started_at=started_at,
                 minimum=world.config.minimum,
-                nodes=tuple([told.node for told in self._nodes.values()]),
+                nodes=tuple([node for _, _, node in self._nodes.values()]),
                 waiting=sizes,
                 ams_waiting=ams_waiting,
                 labels=frozenset(manager.scheduler.is_exclusive),
@@ -148,12 +141,17 @@ class SimYarn:
             except RmRefusal as error:
                 raise Rejected(str(error)) from error
 
-    def _last(self, node: NodeManager) -> _Told:
-        """Tell a node, as it was told before if nothing has happened to it."""
-        before = self._nodes.get(node)
-        if before is not None and before.changes == node.changes and self._world.timeline.now < before.until:
-            return before
-        return _Told(node.changes, self._world.yarn.is_same_until(node), self._node(node))
+    def _looked(self) -> dict[NodeManager, Told]:
+        """Look at the nodes; those to which nothing has happened are told as before."""
+        manager, now, before = self._world.yarn, self._world.timeline.now, self._nodes
+        found = {}
+        for node in manager.nodes.values():
+            if node.state in _USABLE:
+                told = before.get(node)
+                if told is None or told[0] != node.changes or now >= told[1]:
+                    told = node.changes, manager.is_same_until(node), self._node(node)
+                found[node] = told
+        return found
 
     def _node(self, node: NodeManager) -> YarnNode:
         manager = self._world.yarn
