@@ -165,7 +165,7 @@ class _Acting:
         if known and self._unwritten is None:
             try:
                 self._pool.journal.save(*known.values())
-                self._pool.known.promises |= known
+                self._pool.known.written |= known
             except JournalUnavailable as error:
                 self._unwritten = str(error)
         return self._unwritten if known else None

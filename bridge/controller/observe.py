@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,8 +69,12 @@ def observe(pool: Pool) -> Observation:
 
 
 def _most_new(policy: PoolPolicy, yarn: YarnFacts | Gap) -> int:
-    """Say how many promises may be made at most: none without work that waits."""
-    return 0 if isinstance(yarn, Gap) else min(policy.grow_per_tick, sum(entry.count for entry in yarn.waiting))
+    """Say how many promises may be made at most: enough for all the work that waits."""
+    if isinstance(yarn, Gap):
+        return 0
+    whole = policy.shape.yarn
+    wanted = sum(math.ceil(entry.count / max(1, entry.size.times_in(whole))) for entry in yarn.waiting)
+    return min(policy.grow_per_tick, wanted)
 
 
 def _believed(

@@ -53,8 +53,10 @@ class Known:
 
     nodes: Nodes = field(default_factory=lambda: NO_NODES)
     """The last decision's, by id: they make the next one quicker, and change nothing in it."""
-    promises: dict[str, Promise] = field(default_factory=dict)
-    """As they were last read or written, by id."""
+    read: tuple[Promise, ...] = ()
+    """What was last read of the journal."""
+    written: dict[str, Promise] = field(default_factory=dict)
+    """What was written since, by id."""
     unwritten: dict[str, Promise] = field(default_factory=dict)
     """What was decided of promises and couldn't be written, by id."""
     memory: Memory | None = None
@@ -63,7 +65,7 @@ class Known:
 
     def forget(self) -> None:
         """Begin anew: another replica may have led meanwhile, and the database knows what it did."""
-        self.nodes, self.promises, self.unwritten = NO_NODES, {}, {}
+        self.nodes, self.read, self.written, self.unwritten = NO_NODES, (), {}, {}
         self.memory, self.is_memory_written = None, True
 
     def amended(self, read: tuple[Promise, ...]) -> tuple[Promise, ...]:
@@ -71,20 +73,20 @@ class Known:
 
         What was decided of a promise before it was ever read counts for nothing: the journal knows more of it.
         """
+        if not self.unwritten:
+            self.read, self.written = read, {}
+            return read
+        known = {promise.id for promise in self.read} | self.written.keys()
         by_id = {promise.id: promise for promise in read}
-        self.unwritten = {
-            id: promise for id, promise in self.unwritten.items() if id in self.promises or id not in by_id
-        }
-        if self.unwritten:
-            by_id |= self.unwritten
-            read = tuple(promise for promise in by_id.values() if not promise.is_over)
-        self.promises = by_id
-        return read
+        self.unwritten = {id: one for id, one in self.unwritten.items() if id in known or id not in by_id}
+        by_id |= self.unwritten
+        self.read, self.written = tuple(by_id.values()), {}
+        return tuple(promise for promise in self.read if not promise.is_over)
 
     @property
     def recalled(self) -> Mapping[str, Promise]:
         """What is known of promises while the journal can't be read."""
-        return {**self.promises, **self.unwritten}
+        return {promise.id: promise for promise in self.read} | self.written | self.unwritten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

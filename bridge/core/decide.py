@@ -109,7 +109,7 @@ def _grows(
     if isinstance(offered, Gap) or isinstance(wanted, Gap) or isinstance(snapshot.promises, Gap):
         return ()
     is_ending = allows.closes_at is None or snapshot.at >= allows.closes_at - snapshot.policy.notice
-    there = sum(1 for node in staying if node.state is not State.GONE)
+    there = len([node for node in staying if node.state is not State.GONE])
     if wanted.new_nodes == 0 or is_ending or there > offered.ceiling:
         return ()
     lasting = {name: entry.lasting_room for name, entry in offered.by_lender.items() if entry.refusal is None}

@@ -40,11 +40,11 @@ def left_as_they_are(snapshot: Snapshot) -> Callable[[ElasticNode], bool]:
     label, yarn = snapshot.policy.label, snapshot.yarn
     if label is None or isinstance(yarn, Gap) or label not in yarn.labels:
         return lambda _node: True
-    labelled = {host for host, known in yarn.label_by_host.items() if known == label}
+    label_of = yarn.label_by_host.get
 
     def is_labelled(node: ElasticNode) -> bool:
         host = node.promise.label_host
-        return host in labelled and isinstance(node.pod, ElasticPod) and node.pod.ip == host
+        return host is not None and label_of(host) == label and isinstance(node.pod, ElasticPod) and node.pod.ip == host
 
     return is_labelled
 

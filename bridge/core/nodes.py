@@ -129,12 +129,11 @@ def elastic_nodes(snapshot: Snapshot, before: Nodes = NO_NODES) -> tuple[Elastic
     yarn = None if isinstance(snapshot.yarn, Gap) else snapshot.yarn
     pods = {} if kube is None else {pod.promise_id: pod for pod in kube.pods}
     promises = () if isinstance(snapshot.promises, Gap) else snapshot.promises
-    known = {promise.id for promise in promises}
     hosts = {} if yarn is None else _by_host(yarn)
     shared_hosts = _shared_hosts(kube)
     found = []
     for promise in promises:
-        pod = snapshot.kube if isinstance(snapshot.kube, Gap) else pods.get(promise.id)
+        pod = snapshot.kube if isinstance(snapshot.kube, Gap) else pods.pop(promise.id, None)
         same = before.get(promise.id)
         if (
             same is not None
@@ -150,10 +149,9 @@ def elastic_nodes(snapshot: Snapshot, before: Nodes = NO_NODES) -> tuple[Elastic
         yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
         found.append(_join(snapshot, promise, promise, pod, yarn_node))
     for pod in pods.values():
-        if pod.promise_id not in known:
-            promise = _recalled(pod, snapshot) or _promise_of(pod, snapshot)
-            yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
-            found.append(_join(snapshot, promise, None, pod, yarn_node))
+        promise = _recalled(pod, snapshot) or _promise_of(pod, snapshot)
+        yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
+        found.append(_join(snapshot, promise, None, pod, yarn_node))
     return tuple(found)
 
 

@@ -71,7 +71,7 @@ def facts_of(world: SimWorld, signal: LoadSignal | None) -> Facts:
         yarn_version=world.yarn.scheduler.version,
         load=None if sample is None else sample.value,
         is_node_idle=any(
-            not node.containers and node.is_lent and node.is_serving for node in world.yarn.nodes.values()
+            [node.is_serving for node in world.yarn.nodes.values() if not node.containers and node.is_lent]
         ),
     )
 

@@ -233,7 +233,8 @@ def _minute(stage: Stageset, lent: Lent, ticked: Ticked, at: datetime) -> Minute
     snapshot, decision = ticked.planned.snapshot, ticked.planned.decision
     offer = decision.offer
     forecast = None if isinstance(snapshot.forecast, Gap) else snapshot.forecast
-    before = {entry.id for entry in decision.nodes if entry.recorded is not None and entry.recorded.state in _LEAVING}
+    nodes = decision.nodes if decision.returns else ()
+    before = {entry.id for entry in nodes if entry.recorded is not None and entry.recorded.state in _LEAVING}
     return Minute(
         at=at,
         load=load,

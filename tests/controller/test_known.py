@@ -121,9 +121,9 @@ def test_what_was_known_is_forgotten_when_another_has_led() -> None:
     world = World.of(make_snapshot(BUSY))
     pool = world.pool()
     world.tick(pool=pool)
-    assert pool.known.promises
+    assert pool.known.recalled
     pool.known.forget()
-    assert (pool.known.promises, pool.known.nodes, pool.known.memory) == ({}, {}, None)
+    assert (pool.known.recalled, pool.known.nodes, pool.known.memory) == ({}, {}, None)
 
 
 def test_what_breaks_between_ticks_or_before_one_leaves_the_pool_ticking() -> None:
