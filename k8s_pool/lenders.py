@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from k8s_pool.amounts import ZERO, KubeAmount
 from k8s_pool.fleet import FleetView, NodeLoad
-from k8s_pool.views import NodeView, PodView, Taint
+from k8s_pool.views import Expression, NodeView, PodView, Taint
 
 _KEEPS_OUT = frozenset({"NoSchedule", "NoExecute"})
 _NO_LOAD = NodeLoad()
@@ -139,7 +139,7 @@ def _is_tolerated(taints: Sequence[Taint], tolerations: Sequence[Toleration]) ->
 def waiting_for(rooms: Sequence[LenderRoom], pending: Iterable[PodView]) -> KubeAmount:
     """Sum the requests of the pods that wait and that one of *rooms* could hold if it were empty.
 
-    Size, node selector and an affinity to one node count; a pod that no lender could ever take isn't waiting for one.
+    Size, node selector and required node affinity count; a pod that no lender could ever take isn't waiting for one.
     """
     known: dict[tuple[object, ...], frozenset[str]] = {}
     total = ZERO
@@ -163,6 +163,7 @@ def _holders(
     key = (
         tuple(sorted(pod.node_selector.items())),
         pod.only_node,
+        pod.node_terms,
         asked.cpu_millicores,
         asked.memory_mib,
         tuple(sorted(asked.extended.items())),
@@ -177,7 +178,12 @@ def _could_hold(node: NodeView, pod: PodView) -> bool:
     return (
         pod.only_node in (None, node.name)
         and pod.node_selector.items() <= node.labels.items()
+        and (not pod.node_terms or any(_holds(term, node) for term in pod.node_terms))
         and asked.cpu_millicores <= has.cpu_millicores
         and asked.memory_mib <= has.memory_mib
         and all(count <= has.extended.get(name, 0) for name, count in asked.extended.items())
     )
+
+
+def _holds(term: tuple[Expression, ...], node: NodeView) -> bool:
+    return all(expression.holds(node.labels) for expression in term)

@@ -11,7 +11,7 @@ from k8s_pool.amounts import BATCH_CPU, BATCH_MEMORY, KubeAmount
 from k8s_pool.identity import EVICTION_PRIORITY, PREFIX, Identity, identity_of
 from k8s_pool.pod_requests import pod_requests, unset_requests
 from k8s_pool.resize import pod_sizes
-from k8s_pool.views import NO_WORDS, NodeView, PodPhase, PodView, Taint, read_time
+from k8s_pool.views import NO_WORDS, Expression, NodeView, PodPhase, PodView, Taint, read_time
 
 _BASIC = frozenset({"cpu", "memory", "ephemeral-storage", "pods"})
 _PHASES = {phase.value: phase for phase in PodPhase}
@@ -60,6 +60,7 @@ def parse_pod(pod: Mapping[str, Any], *, home: str) -> PodView:
         requests=pod_requests(pod),
         node_selector=_shared(tuple(spec["nodeSelector"].items())) if spec.get("nodeSelector") else NO_WORDS,
         only_node=_only_node(spec),
+        node_terms=_node_terms(spec),
         priority=spec.get("priority") or 0,
         ip=status.get("podIP"),
         is_ready=any(c["type"] == "Ready" and c["status"] == "True" for c in conditions),
@@ -105,14 +106,29 @@ def _batch(raw: Mapping[str, str]) -> KubeAmount | None:
 
 def _only_node(spec: Mapping[str, Any]) -> str | None:
     """Return the node that a pod's required affinity names, if it names one."""
-    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
-        "requiredDuringSchedulingIgnoredDuringExecution"
-    ) or {}
-    terms = required.get("nodeSelectorTerms") or ()
+    terms = _required_terms(spec)
     fields = [entry for term in terms for entry in term.get("matchFields") or ()]
     if len(terms) != 1 or len(fields) != 1 or len(fields[0].get("values") or ()) != 1:
         return None
     return str(fields[0]["values"][0])
+
+
+def _node_terms(spec: Mapping[str, Any]) -> tuple[tuple[Expression, ...], ...]:
+    """Return what a pod's required affinity says of labels, term by term; one that names fields alone says nothing."""
+    return tuple(
+        tuple(
+            Expression(str(one["key"]), str(one["operator"]), tuple(map(str, one.get("values") or ())))
+            for one in term.get("matchExpressions") or ()
+        )
+        for term in _required_terms(spec)
+    )
+
+
+def _required_terms(spec: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ) or {}
+    return required.get("nodeSelectorTerms") or ()
 
 
 def _taint(raw: Mapping[str, Any]) -> Taint:

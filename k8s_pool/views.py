@@ -59,6 +59,40 @@ class NodeView:
     deleting_since: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A NodeSelectorRequirement: what a node's label must be."""
+
+    key: str
+    operator: str
+    """In, NotIn, Exists, DoesNotExist, Gt or Lt."""
+    values: tuple[str, ...] = ()
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        """Say whether a node with these labels will do, as the scheduler sees it; an unknown operator lets none."""
+        value = labels.get(self.key)
+        match self.operator:
+            case "In":
+                return value in self.values
+            case "NotIn":
+                return value not in self.values
+            case "Exists":
+                return value is not None
+            case "DoesNotExist":
+                return value is None
+            case "Gt" | "Lt":
+                return self._compares(value)
+            case _:
+                return False
+
+    def _compares(self, value: str | None) -> bool:
+        try:
+            there, limit = int(value or ""), int(self.values[0])
+        except (ValueError, IndexError):
+            return False
+        return there > limit if self.operator == "Gt" else there < limit
+
+
 PodKey = tuple[str, str]
 """Namespace and name."""
 
@@ -79,6 +113,8 @@ class PodView:
     node_selector: Mapping[str, str] = field(default_factory=dict, hash=False)
     only_node: str | None = None
     """The one node that its required affinity names, as a DaemonSet's pods have it."""
+    node_terms: tuple[tuple[Expression, ...], ...] = ()
+    """What its required affinity says of nodes' labels: one of these terms must hold, if there are any."""
     priority: int = 0
     ip: str | None = None
     is_ready: bool = False
@@ -86,9 +122,9 @@ class PodView:
     deleting_since: datetime | None = None
     """When deletion was asked; the API's deletionTimestamp is later by the grace period."""
     unschedulable_reason: str | None = None
-    lacks_room: bool = False
-    """The scheduler has found no node with enough room for it."""
     """Why the scheduler hasn't placed it: its reason and message."""
+    lacks_room: bool = False
+    """The scheduler has found some node with too little room for it."""
     waiting_reason: str | None = None
     """What a container waits for: ContainerCreating, ImagePullBackOff, CreateContainerConfigError ..."""
     ended_reason: str | None = None

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -139,6 +140,52 @@ def test_pending_online_pods_are_counted_in_total_and_elastic_ones_are_not() -> 
 def test_a_pod_waits_for_a_lender_only_if_one_could_hold_it(pod: dict[str, Any], is_waiting: bool) -> None:
     view = view_of(raw_node(), pod)
     rooms = lenders(view, node_selector=LEND)
+    assert waiting_for(rooms, view.pending) == (view.pending_requests if is_waiting else KubeAmount())
+
+
+def required(*terms: Sequence[tuple[str, str, Sequence[str]]]) -> dict[str, Any]:
+    """Make a required node affinity of terms, each of expressions: key, operator, values."""
+    listed = [
+        {
+            "matchExpressions": [
+                {"key": key, "operator": operator, "values": list(values)} for key, operator, values in term
+            ]
+        }
+        for term in terms
+    ]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": listed}}
+    return {"affinity": {"nodeAffinity": required}}
+
+
+@pytest.mark.parametrize(
+    ("terms", "is_waiting"),
+    [
+        ([[("disk", "In", ["ssd", "nvme"])]], True),
+        ([[("disk", "In", ["hdd"])]], False),
+        ([[("disk", "NotIn", ["hdd"])]], True),
+        ([[("disk", "NotIn", ["ssd"])]], False),
+        ([[("gpu", "NotIn", ["old"])]], True),
+        ([[("disk", "Exists", [])]], True),
+        ([[("gpu", "Exists", [])]], False),
+        ([[("gpu", "DoesNotExist", [])]], True),
+        ([[("disk", "DoesNotExist", [])]], False),
+        ([[("rank", "Gt", ["3"])]], True),
+        ([[("rank", "Gt", ["4"])]], False),
+        ([[("rank", "Lt", ["5"])]], True),
+        ([[("disk", "Lt", ["5"])]], False),
+        ([[("disk", "Resembles", ["ssd"])]], False),
+        ([[("disk", "In", ["ssd"]), ("gpu", "Exists", [])]], False),
+        ([[("gpu", "Exists", [])], [("disk", "In", ["ssd"])]], True),
+    ],
+)
+def test_a_pod_waits_for_lenders_that_its_affinity_takes(
+    terms: list[list[tuple[str, str, list[str]]]], is_waiting: bool
+) -> None:
+    pod = raw_pod("web", nodeName=None, **cores(1))
+    pod["spec"] |= required(*terms)
+    view = view_of(raw_node(labels={**LEND, "disk": "ssd", "rank": "4"}), pod)
+    rooms = lenders(view, node_selector=LEND)
+    assert len(rooms) == 1
     assert waiting_for(rooms, view.pending) == (view.pending_requests if is_waiting else KubeAmount())
 
 
