@@ -13,7 +13,8 @@ from bridge.core.outlook import Outlook
 from bridge.core.reasons import Reason
 from bridge.core.snapshot import Snapshot
 
-_CLOSED = frozenset({State.DRAINING, State.FORCED, State.EMPTY, State.DELETING})
+_TOO_LATE = frozenset({State.FORCED, State.EMPTY, State.DELETING})
+"""Where nothing runs any more, or what runs has been told to leave."""
 
 
 def extended(
@@ -41,7 +42,8 @@ def extended_until(
     until = deadline + longest
     if not longest or not is_needed:
         return None
-    helps = (node.state not in _CLOSED or _will_end(snapshot, node, until, outlook) for node in nodes)
+    helped = (node for node in nodes if node.state not in _TOO_LATE)
+    helps = (node.state is not State.DRAINING or _will_end(snapshot, node, until, outlook) for node in helped)
     return until if any(helps) else None
 
 

@@ -255,6 +255,12 @@ def test_no_extension_is_said_where_what_runs_on_a_closed_node_will_not_end_by_t
         for length in (600, 305)
     )
     assert (long, short) == (Verdict.BY_PREEMPTION, Verdict.EXTENDED)
+    forced = busy("p1", 60.0, state=State.FORCED)
+    at = BACK_BY - seconds(20)
+    assert (
+        told(forced, at=at, tasks=lasting(minutes(305)), windows=(EXTENDING,), policy=policy).verdict
+        is not Verdict.EXTENDED
+    )
 
 
 def test_an_extension_is_said_hours_before() -> None:
