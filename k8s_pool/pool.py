@@ -67,8 +67,8 @@ class KubePool:
         raw = call(self._transport, create_request(self.namespace, body))
         return parse_pod(raw, home=self.namespace)
 
-    def delete_pod(self, name: str, *, uid: str, grace_s: int) -> bool:
-        """Delete the pod *name* if it still is the one with *uid*; say whether it was there.
+    def delete_pod(self, name: str, *, uid: str | None, grace_s: int) -> bool:
+        """Delete the pod *name* if it still is the one with *uid*, where one is given; say whether it was there.
 
         It has *grace_s* seconds after SIGTERM. A pod that is on its way out already is there; the shorter grace wins.
         """
@@ -179,14 +179,11 @@ def stamp_request(namespace: str, name: str, *, uid: str, priority: int) -> Requ
     )
 
 
-def delete_request(namespace: str, name: str, *, uid: str, grace_s: int) -> Request:
-    """Build the request that deletes a pod only if it still is the one with *uid*."""
-    options = {
-        "apiVersion": "v1",
-        "kind": "DeleteOptions",
-        "gracePeriodSeconds": grace_s,
-        "preconditions": {"uid": uid},
-    }
+def delete_request(namespace: str, name: str, *, uid: str | None, grace_s: int) -> Request:
+    """Build the request that deletes a pod, only if it still is the one with *uid* where one is given."""
+    options: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": grace_s}
+    if uid is not None:
+        options["preconditions"] = {"uid": uid}
     return Request(method="DELETE", path=f"{_pods(namespace)}/{name}", body=options, read_timeout_s=WRITE_S)
 
 

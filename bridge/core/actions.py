@@ -69,7 +69,8 @@ class DeletePod:
     """Delete a pod by name and uid; another pod of the same name is left alone."""
 
     promise_id: str
-    uid: str
+    uid: str | None
+    """None for a pod that was asked for and never seen: whichever has the promise's name."""
     grace: timedelta
 
 

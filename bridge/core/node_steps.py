@@ -57,7 +57,7 @@ def _give_back(snapshot: Snapshot, node: ElasticNode, due: Return) -> Step:
         told = replace(node.promise, deadline=due.deadline, extended_until=due.extended_until)
         node = replace(node, promise=told)
     if node.state is State.REQUESTED and node.pod is None:
-        return _move(snapshot, node, State.GONE, due.reason)
+        return _cancel(snapshot, node, due.reason)
     if node.state in GROWING and _is_settled(snapshot):
         return _delete(snapshot, node, due.reason)
     if at >= due.ends_at - policy.pod_tail:
@@ -155,8 +155,17 @@ def _request(snapshot: Snapshot, node: ElasticNode, *, drop: bool) -> Step:
     if isinstance(node.pod, Gap):
         return _stay(node)
     if drop or snapshot.pause is not None or node.promise.deadline is None:
-        return _move(snapshot, node, State.GONE, Reason.NO_LONGER_WANTED)
+        return _cancel(snapshot, node, Reason.NO_LONGER_WANTED)
     return Step(promise=node.promise, act=create_pod(snapshot, node.promise), reason=node.promise.reason)
+
+
+def _cancel(snapshot: Snapshot, node: ElasticNode, reason: Reason) -> Step:
+    """Take back a pod that was asked for and hasn't been seen: it may have been made, and the view be behind.
+
+    Only the API server knows, so it stays promised until the API server has obeyed.
+    """
+    act = DeletePod(promise_id=node.id, uid=None, grace=snapshot.policy.grace)
+    return Step(promise=node.promise, act=act, reason=reason, done=_moved(snapshot, node, State.DELETING, reason))
 
 
 def _fit(snapshot: Snapshot, node: ElasticNode) -> Step:

@@ -148,6 +148,11 @@ def elastic_nodes(snapshot: Snapshot, before: Nodes = NO_NODES) -> tuple[Elastic
             continue
         yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
         found.append(_join(snapshot, promise, promise, pod, yarn_node))
+    if isinstance(snapshot.kube, Gap):
+        # Neither pods nor journal: what this process remembers is all there is to go by.
+        for promise in (one for one in snapshot.recalled.values() if not one.is_over):
+            yarn_node = _yarn_of(snapshot, promise, snapshot.kube, hosts, shared_hosts)
+            found.append(_join(snapshot, promise, None, snapshot.kube, yarn_node))
     for pod in pods.values():
         promise = _recalled(pod, snapshot) or _promise_of(pod, snapshot)
         yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)

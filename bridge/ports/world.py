@@ -65,7 +65,7 @@ class Kube(Protocol):
         ...
 
     def delete(self, act: DeletePod) -> None:
-        """Delete the pod with this uid; if it is gone already, nothing happens."""
+        """Delete the pod with this uid, or with whichever if it is None; if it is gone already, nothing happens."""
         ...
 
     def tell(self, reason: str, message: str) -> None:

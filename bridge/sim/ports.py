@@ -330,11 +330,11 @@ class SimKube:
                 raise Rejected(str(error)) from error
 
     def delete(self, act: DeletePod) -> None:
-        """Delete the pod with this uid; if it is gone already, nothing happens."""
+        """Delete the pod with this uid, or with whichever; if it is gone already, nothing happens."""
         name = elastic_name(self._pool, act.promise_id)
         with self._world.faults.around("kube.delete"):
             pod = self._world.kube.pods.get((self._namespace, name))
-            if pod is not None and pod.uid == act.uid:
+            if pod is not None and act.uid in (None, pod.uid):
                 self._world.kube.delete(*pod.key, uid=act.uid, grace_s=int(act.grace.total_seconds()))
 
     def tell(self, reason: str, message: str) -> None:

@@ -139,6 +139,10 @@ class Scene:
         uid = uid or (pod.uid if pod else "nobody")
         self.world.kube.delete(DeletePod(promise_id=id, uid=uid, grace=GRACE))
 
+    def cancel(self, id: str) -> None:
+        """Delete the pod of a promise, if there is one."""
+        self.world.kube.delete(DeletePod(promise_id=id, uid=None, grace=GRACE))
+
     def pod(self, id: str, facts: KubeFacts | None = None) -> ElasticPod | None:
         """Look for the pod of a promise."""
         pods = (facts or self.world.kube.observe()).pods

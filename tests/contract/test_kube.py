@@ -68,6 +68,13 @@ def test_deleting_needs_the_right_uid(scene: Scene) -> None:
     assert stays(scene.world, lambda: scene.pod_there(STEADY).deleting_since, for_s=1) is None
 
 
+def test_what_was_never_seen_is_deleted_by_its_promise(scene: Scene) -> None:
+    scene.create("unseen")
+    scene.cancel("unseen")
+    scene.cancel("never-made")
+    wait_until(scene.world, lambda: scene.pod("unseen") is None)
+
+
 def test_a_deleted_pod_says_since_when_and_then_is_absent(scene: Scene) -> None:
     scene.create("spare")
     _once_running(scene, "spare")

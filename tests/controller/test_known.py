@@ -11,9 +11,9 @@ import pytest
 from bridge.controller.loop import Loop
 from bridge.controller.pool import Pool
 from bridge.core.lifecycle import State
-from bridge.core.reasons import Gap, LenderRefusal
+from bridge.core.reasons import Gap, LenderRefusal, Verdict
 from bridge.core.snapshot import Snapshot, StuckPod
-from bridge.ports import JournalUnavailable
+from bridge.ports import JournalUnavailable, Unavailable
 from tests.build import AT, make_elastic, make_lender, make_snapshot, minutes, room, seconds
 from tests.controller.world import World
 from tests.core.model import elapsed
@@ -115,6 +115,26 @@ def test_one_busy_node_a_cool_down_leaves_a_lender_under_pressure(methods: tuple
     for _ in play(world, pool, minutes(1)):
         pass
     assert len({call[1] for call in world.calls if call[0] == "resize"}) == 1
+
+
+def test_without_database_and_api_server_nodes_are_closed_in_yarn_and_their_deadlines_doubted() -> None:
+    world = World.of(make_snapshot(BUSY, lenders=(make_lender(refusal=LenderRefusal.CORDONED),)))
+    pool = world.pool()
+    world.tick(pool=pool)
+    deadline = world.model.promises[0].deadline
+
+    def before(_count: int, call: tuple[str, ...]) -> None:
+        if call[0] in GONE:
+            raise JournalUnavailable("the disk is full")
+        if call == ("observe", "kubernetes") or call[0] in ("delete", "stamp", "tell"):
+            raise Unavailable("nobody answers")
+
+    world.before = before
+    for _ in range(30):
+        said = world.tick(pool=pool).planned.decision.foretold.statements
+        assert [(one.deadline, one.verdict) for one in said] == [(deadline, Verdict.UNKNOWN)]
+        world.model = elapsed(world.model, STEP)
+    assert [node.containers for node in world.model.yarn.nodes] == [0]
 
 
 def test_what_was_known_is_forgotten_when_another_has_led() -> None:

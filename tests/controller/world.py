@@ -134,7 +134,7 @@ class FakeKube:
 
     def delete(self, act: DeletePod) -> None:
         with self.world.call("delete", act.promise_id):
-            self.world.model = deleted(self.world.model, act.uid)
+            self.world.model = deleted(self.world.model, act)
 
     def tell(self, reason: str, message: str) -> None:
         with self.world.call("tell", reason):

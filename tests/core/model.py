@@ -111,8 +111,8 @@ def _done(model: Model, step: Step, gaps: tuple[str, ...], *, is_instant: bool) 
     match step.act:
         case CreatePod() as act if step.promise is not None:
             return created(model, act, step.promise)
-        case DeletePod(uid=uid):
-            return deleted(model, uid, is_instant=is_instant)
+        case DeletePod() as act:
+            return deleted(model, act, is_instant=is_instant)
         case ResizeNode() as act if "yarn" not in gaps:
             return resized(model, act)
         case ResizePod() as act:
@@ -222,13 +222,14 @@ def created(model: Model, act: CreatePod, promise: Promise) -> Model:
     return replace(model, truth=replace(model.truth, kube=kube))
 
 
-def deleted(model: Model, uid: str, *, is_instant: bool = False) -> Model:
+def deleted(model: Model, act: DeletePod, *, is_instant: bool = False) -> Model:
     """Tell a pod to end; at once, if it *is_instant*."""
     at = model.truth.at
+    uids = {pod.uid for pod in model.kube.pods if pod.promise_id == act.promise_id and act.uid in (None, pod.uid)}
     pods = tuple(
-        replace(pod, deleting_since=pod.deleting_since or at) if pod.uid == uid else pod
+        replace(pod, deleting_since=pod.deleting_since or at) if pod.uid in uids else pod
         for pod in model.kube.pods
-        if pod.uid != uid or not is_instant
+        if pod.uid not in uids or not is_instant
     )
     return replace(model, truth=replace(model.truth, kube=replace(model.kube, pods=pods)))
 

@@ -64,6 +64,9 @@ def delete(id: str = "p1") -> DeletePod:
     return DeletePod(promise_id=id, uid=f"uid-{id}", grace=POLICY.grace)
 
 
+CANCEL = DeletePod(promise_id="p1", uid=None, grace=POLICY.grace)
+
+
 def force(total: Resources) -> ResizeNode:
     return resize(total, Purpose.FORCE, timeout=POLICY.overcommit_timeout)
 
@@ -245,7 +248,9 @@ RETURNING: dict[str, Any] = {"reason": Reason.WINDOW_ENDS}
         pytest.param(node(State.DELETING), {}, None, id="on its way out: left to end"),
         pytest.param(node(State.LOST), {}, None, id="lost for a moment: nothing"),
         pytest.param(node(State.LOST, left=POD_TAIL), {}, (State.DELETING, delete()), id="lost, at the end: deleted"),
-        pytest.param(node(State.REQUESTED), {"windows": ()}, (State.GONE, None), id="promised, no window: dropped"),
+        pytest.param(
+            node(State.REQUESTED), {"windows": ()}, (State.REQUESTED, CANCEL), id="promised, no window: cancelled"
+        ),
     ],
 )
 def test_the_step_of_a_node(elastic: Elastic, facts: dict[str, Any], expected: tuple[State, Act | None] | None) -> None:

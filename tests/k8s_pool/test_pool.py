@@ -87,6 +87,12 @@ def test_a_delete_names_the_uid_and_the_grace() -> None:
     assert (body["preconditions"], body["gracePeriodSeconds"]) == ({"uid": "u1"}, 10)
 
 
+def test_a_delete_without_a_uid_goes_by_the_name_alone() -> None:
+    pool, transport = pool_that_hears(json_reply(raw_elastic("p1")))
+    assert pool.delete_pod("nm-night-p1", uid=None, grace_s=10)
+    assert "preconditions" not in (transport.only_request.body or {})
+
+
 def test_a_server_that_keeps_a_write_waiting_is_not_waited_for_as_for_a_list() -> None:
     pool, transport = pool_that_hears(json_reply(raw_elastic("p1")), json_reply({}), json_reply({}))
     pool.delete_pod("nm-night-p1", uid="u1", grace_s=10)

@@ -19,8 +19,8 @@ FIRST = int(os.environ.get("TIDEBRIDGE_WEATHER_SEED", "100"))
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + max(1, TICKS // TICKS_A_SEED)))
 def test_promises_hold_in_bad_weather(seed: int) -> None:
     counts = Weather(seed, TICKS_A_SEED).run(TICKS_A_SEED)
-    # It has seen something: pods were lent and given back, most faults came, and controllers died.
+    # It has seen something: pods were lent and given back, most faults came, and controllers that were to die did.
     assert counts.ticks == TICKS_A_SEED
     assert min(counts.created, counts.returned) > 50
     assert len(counts.faults) > len(FAULTS) / 2
-    assert counts.kills > 0
+    assert (counts.kills > 0) == ("controller killed" in counts.faults)

@@ -57,7 +57,7 @@ class Trouble:
     """What the controller's calls meet now."""
 
     kills_at: int | None = None
-    """At how many calls from now the controller is killed."""
+    """At how many calls from now the controller is killed, in this tick or a later one."""
     failing: str | None = None
     """The name of the call that fails."""
     took_effect: bool = False
@@ -278,11 +278,11 @@ class Weather:
             ticked = tick(self.pool)
         except KilledError:
             self.counts.kills += 1
+            self._rough_at = self.world.now
             self._trouble.kills_at = None
             self.pool = self._new_pool()
             self._told = None
             return
-        self._trouble.kills_at = None
         self._note(ticked)
 
     def _note(self, ticked: Ticked) -> None:
