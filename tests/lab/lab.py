@@ -1,6 +1,6 @@
 """The running lab, as a test reaches it: from inside its network namespace, with its environment.
 
-`make e2e` starts the lab and runs these tests in it; without a lab they fail, and say so.
+`make e2e` starts labs and runs these tests in it; without a lab they fail, and say so.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def test_a_controller_killed_in_each_phase_leaves_no_orphan_and_keeps_the_deadli
     story = Story("The tide with crashes")
     names = Watcher(lambda: frozenset(elastic_pod_names()))
     # Three of its tasks fill the static node, three need two elastic nodes, and outlast the window there.
-    job = Job(tmp_path, maps=6, seconds=110)
+    job = Job(tmp_path, maps=6, seconds=85)
     controller: Controller | None = None
     try:
         within(60, job.runs_its_am_on_the_static_node, "the job's AM runs on the static node")
@@ -31,7 +31,7 @@ def test_a_controller_killed_in_each_phase_leaves_no_orphan_and_keeps_the_deadli
         within(30, lambda: job.report()["runningContainers"] == AM_AND_THREE_TASKS, "the static node is full")
         scale_online(2)
         within(30, lambda: online_running() == 2, "the online service shrinks for the night")
-        night = coming_night(ahead=timedelta(seconds=10), length=timedelta(minutes=2), lead=timedelta(seconds=40))
+        night = coming_night(ahead=timedelta(seconds=10), length=timedelta(seconds=95), lead=timedelta(seconds=40))
         controller = Controller(tmp_path, night, vcores=2)
         controller.start()
         wait_until(night.opens)

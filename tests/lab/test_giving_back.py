@@ -1,7 +1,7 @@
 """Given back in time, for real: what is said 90 seconds ahead of the forced step, and what comes of it, ten times.
 
-Ten pools of one node each have a window of some four minutes. The node of another one is there all the time, so that it
-is known how long tasks take before the first of them ends.
+Ten pools of one node each have a window of some three minutes. The node of another one is there all the time, so that
+it is known how long tasks take before the first of them ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.lab.story import Story, wait_until
 pytestmark = pytest.mark.lab
 
 POOLS, VCORES = 10, 4
-TEACHING, OPEN = timedelta(seconds=90), timedelta(seconds=225)
+TEACHING, OPEN = timedelta(seconds=50), timedelta(seconds=190)
 LEAD = timedelta(seconds=115)
 TAIL = timedelta(seconds=3 + 5 + 2 + 3 + 2 + 5)
 """Notice, kill, a tick, grace, a tick, safety: from the forced step to back_by."""

@@ -22,8 +22,11 @@ WHOLE, HALF = (8, 1100), (4, 600)
 
 def test_nodes_get_smaller_and_grow_again_under_running_work(tmp_path: Path, empty_stage: None) -> None:
     story = Story("Resize in place")
+    # Of eight pods the two that are left may be on one node; two new ones are spread.
+    scale_online(0)
+    within(30, lambda: online_running() == 0, "the online service is gone")
     scale_online(2)
-    within(30, lambda: online_running() == 2, "the online service shrinks for the night")
+    within(30, lambda: online_running() == 2, "the online service has a pod on each node for the night")
     with sleeps(tmp_path, containers=4, seconds=100) as work, sleeps(tmp_path, containers=10, seconds=25) as short:
         within(60, lambda: containers_waiting() >= 12, "the work has filled the static node, and waits for two more")
         night = coming_night(ahead=timedelta(seconds=0), length=timedelta(minutes=8), lead=timedelta(seconds=40))
