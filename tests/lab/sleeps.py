@@ -25,10 +25,10 @@ class Sleeping:
 class Sleeps:
     """One application of containers that each sleep for so long."""
 
-    def __init__(self, folder: Path, *, containers: int, seconds: int) -> None:
+    def __init__(self, folder: Path, *, containers: int, seconds: int, queue: str) -> None:
         self._output = folder / f"sleeps-{containers}x{seconds}.log"
         with self._output.open("w") as log:
-            command = [str(ROOT / "lab/sleeps"), str(containers), str(seconds)]
+            command = [str(ROOT / "lab/sleeps"), str(containers), str(seconds), queue]
             self._client = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
     @property
@@ -72,9 +72,9 @@ class Sleeps:
 
 
 @contextmanager
-def sleeps(folder: Path, *, containers: int, seconds: int) -> Iterator[Sleeps]:
+def sleeps(folder: Path, *, containers: int, seconds: int, queue: str = "default") -> Iterator[Sleeps]:
     """Run such an application for as long as a story needs it."""
-    work = Sleeps(folder, containers=containers, seconds=seconds)
+    work = Sleeps(folder, containers=containers, seconds=seconds, queue=queue)
     try:
         yield work
     finally:
