@@ -52,7 +52,7 @@ def _naive_ms(world: Snapshot) -> float:
     began = time.process_time()
     for node in world.yarn.nodes[::ONE_IN]:
         for task in node.tasks:
-            Outlook(world.at, world.tasks, node.tasks).still_runs(task, until)
+            Outlook(world.at, world.tasks, [node.tasks]).still_runs(task, until)
     return (time.process_time() - began) * 1000 * ONE_IN
 
 

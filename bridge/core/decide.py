@@ -131,4 +131,4 @@ def _too_long(snapshot: Snapshot, allows: Allowance, outlook: Outlook) -> Callab
     if allows.closes_at is None:
         return lambda _queue: False
     left_s = (allows.closes_at - snapshot.policy.tail - snapshot.at).total_seconds()
-    return lambda queue: outlook.is_known and outlook.table(queue).runs_longer(max(0.0, left_s)) > 0.5
+    return lambda queue: outlook.is_known and outlook.mostly_longer(queue, max(0.0, left_s))

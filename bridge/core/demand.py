@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 from bridge.core.entitlement import entitled
 from bridge.core.lifecycle import GROWING, State
-from bridge.core.nodes import ElasticNode
+from bridge.core.nodes import ElasticNode, Free
 from bridge.core.reasons import Gap
 from bridge.core.resources import Resources
-from bridge.core.snapshot import PoolPolicy, Snapshot, YarnNodeState
+from bridge.core.snapshot import PoolPolicy, Snapshot
 from bridge.core.waiting import WaitingContainers
 
 _COUNTED = frozenset({State.SERVING, State.CORDONED, *GROWING})
@@ -58,8 +58,7 @@ def demand(
         standing = entitled(standing, snapshot.entitlement, policy.shape, yarn.elastic_use_by_queue)
     counted = [node for node in nodes if node.is_steady or node.state in _COUNTED]
     busy = sum([1 for node in counted if node.running is not None and node.running.containers > 0])
-    open_nodes = [node for node in counted if node.state is not State.CORDONED] if standing else []
-    rooms = Counter([_free_on(node) for node in open_nodes])
+    rooms = Counter([node.free for node in counted if node.state is not State.CORDONED] if standing else ())
     left, filled = _fill(standing, rooms)
     whole = policy.shape.yarn
     _, new = _fill(left, Counter({(whole.vcores, whole.memory_mib, False): sum(entry.count for entry in left)}))
@@ -97,23 +96,6 @@ def _standing(now: list[WaitingContainers], before: tuple[WaitingContainers, ...
         if count > 0:
             kept.append(replace(entry, count=count))
     return kept
-
-
-Free = tuple[int, int, bool]
-"""What is free on a node, in vcores and MiB, and whether it runs anything: plain numbers, as there are thousands."""
-
-
-def _free_on(node: ElasticNode) -> Free:
-    """Say what is free on a node, or will be once it serves."""
-    running, shape = node.running, node.promise.shape.yarn
-    if running is None or node.state in GROWING:
-        return shape.vcores, shape.memory_mib, False
-    is_busy = running.containers > 0
-    if running.state is not YarnNodeState.RUNNING:
-        return 0, 0, is_busy
-    # A serving node that has another amount is told its own in this tick; one with custom resources can't be told.
-    total, used = running.total if running.has_custom_resources else shape, running.used
-    return total.vcores - used.vcores, total.memory_mib - used.memory_mib, is_busy
 
 
 def _fill(waiting: list[WaitingContainers], rooms: Counter[Free]) -> tuple[list[WaitingContainers], int]:

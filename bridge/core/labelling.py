@@ -41,12 +41,7 @@ def left_as_they_are(snapshot: Snapshot) -> Callable[[ElasticNode], bool]:
     if label is None or isinstance(yarn, Gap) or label not in yarn.labels:
         return lambda _node: True
     label_of = yarn.label_by_host.get
-
-    def is_labelled(node: ElasticNode) -> bool:
-        host = node.promise.label_host
-        return host is not None and label_of(host) == label and isinstance(node.pod, ElasticPod) and node.pod.ip == host
-
-    return is_labelled
+    return lambda node: node.labelled_host is not None and label_of(node.labelled_host) == label
 
 
 def host_to_label(snapshot: Snapshot, node: ElasticNode) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
 
-from bridge.core.lifecycle import State
+from bridge.core.lifecycle import GROWING, State
 from bridge.core.reasons import Gap, Reason
 from bridge.core.resources import Room, Shape
 from bridge.core.sizes import sizes
@@ -31,6 +31,10 @@ CLOCK_SKEW = timedelta(seconds=30)
 
 _SEEN_BY_RM = frozenset({State.SERVING, State.CORDONED, State.DRAINING, State.FORCED, State.EMPTY})
 _ALIVE = frozenset({YarnNodeState.RUNNING, YarnNodeState.UNHEALTHY, YarnNodeState.DECOMMISSIONING})
+
+
+Free = tuple[int, int, bool]
+"""What is free on a node, in vcores and MiB, and whether it runs anything: plain numbers, as there are thousands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,23 +58,43 @@ class ElasticNode:
     """The YARN node, where the ResourceManager was read and sees it alive."""
     holds: Room = field(init=False, repr=False, compare=False)
     """What it takes of its lender: what it was promised, and no less than its pod has while that is resized."""
+    free: Free = field(init=False, repr=False, compare=False)
+    """What is free on it, or will be once it serves."""
+    labelled_host: str | None = field(init=False, repr=False, compare=False)
+    """The address that was mapped to the pool's label for it, where its pod still has that."""
     is_steady: bool = field(init=False, repr=False, compare=False)
     """It serves at its size, as both systems and the journal have it: what isn't called back stays as it is."""
 
     def __post_init__(self) -> None:
         """Look once at what a tick asks of a node ten times."""
         promise, pod = self.promise, self.pod
-        promised = promise.shape.pod
+        promised, host = promise.shape.pod, promise.label_host
         object.__setattr__(self, "id", promise.id)
         object.__setattr__(self, "state", promise.state)
         object.__setattr__(self, "running", _alive(self.yarn))
         object.__setattr__(self, "holds", promised.largest(pod.requests) if isinstance(pod, ElasticPod) else promised)
+        object.__setattr__(self, "free", _free(promise, self.running))
+        is_labelled = host is not None and isinstance(pod, ElasticPod) and pod.ip == host
+        object.__setattr__(self, "labelled_host", host if is_labelled else None)
         object.__setattr__(self, "is_steady", promise is self.recorded and _is_steady(promise, pod, self.running))
 
     @property
     def is_idle(self) -> bool:
         """Say whether it is known to run nothing."""
         return self.running is not None and self.running.containers == 0 and self.running.is_settled
+
+
+def _free(promise: Promise, running: YarnNode | None) -> Free:
+    """Say what is free on a node, or will be once it serves."""
+    shape = promise.shape.yarn
+    if running is None or promise.state in GROWING:
+        return shape.vcores, shape.memory_mib, False
+    is_busy = running.containers > 0
+    if running.state is not YarnNodeState.RUNNING:
+        return 0, 0, is_busy
+    # A serving node that has another amount is told its own in this tick; one with custom resources can't be told.
+    total, used = running.total if running.has_custom_resources else shape, running.used
+    return total.vcores - used.vcores, total.memory_mib - used.memory_mib, is_busy
 
 
 def _is_steady(promise: Promise, pod: ElasticPod | Gap | None, running: YarnNode | None) -> bool:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from operator import mul
 
 from bridge.core.reasons import Gap
@@ -134,7 +134,8 @@ UNKNOWN = LifeTable(longer=(1.0,) * LENGTHS)
 class Outlook:
     """What one tick expects of all tasks; tables are made when they are first asked for."""
 
-    def __init__(self, at: datetime, history: TaskHistory, running: Iterable[Task]) -> None:
+    def __init__(self, at: datetime, history: TaskHistory, running: Sequence[Sequence[Task]]) -> None:
+        """*running*: the tasks that run, node by node."""
         self.at = at
         self._history = history
         self._running = running
@@ -146,7 +147,7 @@ class Outlook:
     def of(cls, snapshot: Snapshot) -> Outlook:
         """Look at what a snapshot knows."""
         nodes = () if isinstance(snapshot.yarn, Gap) else snapshot.yarn.nodes
-        return cls(snapshot.at, snapshot.tasks, (task for node in nodes for task in node.tasks))
+        return cls(snapshot.at, snapshot.tasks, [node.tasks for node in nodes if node.tasks])
 
     def still_runs(self, task: Task, until: datetime) -> float:
         """Say how likely a task still runs at *until*."""
@@ -184,6 +185,18 @@ class Outlook:
             return self._table(queue, history.by_queue[queue], self.table())
         return self._table(None, history.everywhere, None)
 
+    def mostly_longer(self, queue: str, seconds: float) -> bool:
+        """Say whether more than half of a queue's tasks run longer than this.
+
+        Where more have ended than run, and all of them sooner, it can't be: even if what runs never ended, the part of
+        those that ended would be more than half. Then no table is made.
+        """
+        ended = self._history.by_queue.get(queue, self._history.everywhere)
+        is_beyond = not ended or seconds >= ENDS[len(ended) - 1]
+        if self.is_known and is_beyond and sum(map(len, self._running)) + WIDER <= sum(ended):
+            return False
+        return self.table(queue).runs_longer(seconds) > 0.5
+
     def _table(self, key: AppKind | str | None, ended: Counts, wider: LifeTable | None) -> LifeTable:
         if key not in self._tables:
             self._tables[key] = LifeTable.of(ended, self._ages.get(key, ()), wider)
@@ -210,7 +223,7 @@ class Outlook:
         """The steps of length that running tasks are in, by group."""
         groups: defaultdict[tuple[str, str, int], list[int]] = defaultdict(list)
         step_since: dict[datetime, int] = {}
-        for task in self._running:
+        for task in chain.from_iterable(self._running):
             step = step_since.get(task.began)
             if step is None:
                 # Tasks begin by the dozen.

@@ -70,10 +70,13 @@ def facts_of(world: SimWorld, signal: LoadSignal | None) -> Facts:
         kube_version=world.kube.version,
         yarn_version=world.yarn.scheduler.version,
         load=None if sample is None else sample.value,
-        is_node_idle=any(
-            [node.is_serving for node in world.yarn.nodes.values() if not node.containers and node.is_lent]
-        ),
+        is_node_idle=_is_node_idle(world),
     )
+
+
+def _is_node_idle(world: SimWorld) -> bool:
+    # The first question settles it for most.
+    return any(not node.containers and node.is_lent and node.is_serving for node in world.yarn.nodes.values())
 
 
 def quiet_until(planned: Planned) -> datetime | None:

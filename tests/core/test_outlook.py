@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from bridge.core.outlook import ENOUGH, LifeTable, Outlook
@@ -14,6 +14,7 @@ from tests.build import AT, make_task, seconds
 from tests.core.test_properties import many
 
 APPS = frozenset({"app-1", "app-2"})
+QUEUES = ("root.default", "root.fast")
 
 
 def ended(*lengths_s: float, app: str = "app-1", queue: str = "root.default", kind: int = 0) -> list[EndedTask]:
@@ -23,7 +24,7 @@ def ended(*lengths_s: float, app: str = "app-1", queue: str = "root.default", ki
 
 
 def outlook(history: TaskHistory, *running_s: float) -> Outlook:
-    return Outlook(AT, history, tuple(make_task(age_s=age_s) for age_s in running_s))
+    return Outlook(AT, history, [[make_task(age_s=age_s) for age_s in running_s]])
 
 
 @given(st.floats(min_value=0, max_value=10**7))
@@ -90,6 +91,22 @@ def test_expected_numbers_are_borne_out() -> None:
     for left_s in (15, 45, 120):
         expected = sum(seen.still_runs(make_task(age_s=age), AT + seconds(left_s)) for age, _ in running)
         assert expected == pytest.approx(sum(1 for age, length in running if length > age + left_s), rel=0.08)
+
+
+@given(
+    st.lists(st.tuples(st.floats(min_value=1, max_value=400), st.sampled_from(QUEUES)), max_size=40),
+    st.lists(st.floats(min_value=1, max_value=1000), max_size=40),
+    st.sampled_from(QUEUES),
+    st.floats(min_value=0, max_value=2000),
+)
+@many(300)
+def test_whether_most_run_longer_is_what_the_table_says(
+    over: list[tuple[float, str]], running: list[float], queue: str, length_s: float
+) -> None:
+    tasks = [task for taken_s, where in over for task in ended(taken_s, queue=where)]
+    found = outlook(NO_HISTORY.learned(AT, tasks, APPS), *running)
+    event(f"half of them or more: {found.mostly_longer(queue, length_s)}, known: {found.is_known}")
+    assert found.mostly_longer(queue, length_s) == (found.table(queue).runs_longer(length_s) > 0.5)
 
 
 def test_the_narrowest_group_that_knows_enough_says_it() -> None:
