@@ -262,11 +262,11 @@ class KubeCluster:
         with translated(f"stamp pod {name}"):
             self._pods.stamp_pod(name, uid=act.uid, priority=act.worth)
 
-    def delete(self, act: DeletePod) -> None:
+    def delete(self, act: DeletePod) -> bool:
         """Delete a promise's pod; see ``bridge.ports.Kube``."""
         name = pod_name(self._pool, act.promise_id)
         with translated(f"delete pod {name}"):
-            self._pods.delete_pod(name, uid=act.uid, grace_s=math.ceil(act.grace.total_seconds()))
+            return self._pods.delete_pod(name, uid=act.uid, grace_s=math.ceil(act.grace.total_seconds()))
 
     def tell(self, reason: str, message: str) -> None:
         """Leave an Event about the namespace; see ``bridge.ports.Kube``."""

@@ -132,18 +132,19 @@ class _Acting:
         """Write a promise that lends more, do the act, and write what its success changes."""
         system = _system(step.act)
         if system in self._silent:
-            error = f"not tried: the {system} didn't answer earlier in this tick"
-            return Outcome(step=step, result=Result.FAILED, error=error)
+            words = f"not tried: the {system} didn't answer earlier in this tick"
+            return Outcome(step=step, result=Result.FAILED, error=words)
         if step.grows and self._save(step.promise) is not None:
             return Outcome(step=step, result=Result.NOT_WRITTEN, error=self._unwritten)
         called_at = self._pool.clock.now()
         try:
-            _call(step.act, step.promise, self._pool)
+            is_over = _call(step.act, step.promise, self._pool)
         except PortError as failure:
             if isinstance(failure, Unavailable) and self._pool.clock.now() - called_at >= SILENT_AFTER:
                 self._silent.add(system)
             return Outcome(step=step, result=Result.FAILED, error=str(failure))
-        return Outcome(step=step, result=Result.DONE, error=self._keep(step.done) or self._missing(step))
+        error = self._keep(step.done if is_over else None) or self._missing(step)
+        return Outcome(step=step, result=Result.DONE, error=error)
 
     def _missing(self, step: Step) -> str | None:
         """Say why a step's promise isn't in the journal, if it should be."""
@@ -176,13 +177,13 @@ def _system(act: Act | None) -> str:
     return "API server" if isinstance(act, CreatePod | ResizePod | StampPod | DeletePod) else "ResourceManager"
 
 
-def _call(act: Act | None, promise: Promise | None, pool: Pool) -> None:
-    """Make the one call that a step stands for."""
+def _call(act: Act | None, promise: Promise | None, pool: Pool) -> bool:
+    """Make the one call that a step stands for; say whether all is so now: a pod that was there takes its time."""
     match act:
         case CreatePod() if promise is not None:
             pool.kube.create(act, promise)
         case DeletePod():
-            pool.kube.delete(act)
+            return not pool.kube.delete(act)
         case ResizeNode():
             pool.yarn.resize(act)
         case ResizePod():
@@ -200,7 +201,8 @@ def _call(act: Act | None, promise: Promise | None, pool: Pool) -> None:
         case Readmit():
             pool.yarn.readmit(act)
         case _:
-            return
+            pass
+    return True
 
 
 def _error_field(outcome: Outcome) -> str:

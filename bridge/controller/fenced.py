@@ -74,9 +74,9 @@ class FencedKube:
         self._fence.check()
         self._inner.stamp(act)
 
-    def delete(self, act: DeletePod) -> None:
+    def delete(self, act: DeletePod) -> bool:
         self._fence.check()
-        self._inner.delete(act)
+        return self._inner.delete(act)
 
     def tell(self, reason: str, message: str) -> None:
         self._fence.check()

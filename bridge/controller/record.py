@@ -272,7 +272,7 @@ def overdue(planned: Planned) -> tuple[ElasticNode, ...]:
 def _may_hold_room(entry: ElasticNode) -> bool:
     if isinstance(entry.pod, ElasticPod):
         return not entry.pod.phase.is_over
-    return isinstance(entry.pod, Gap) and entry.state not in {State.REQUESTED, State.GONE}
+    return entry.is_unseen or (isinstance(entry.pod, Gap) and entry.state not in {State.REQUESTED, State.GONE})
 
 
 def step(step: Step) -> dict[str, Any]:

@@ -146,7 +146,7 @@ class Step:
     """None where only the journal moves."""
     reason: Reason
     done: Promise | None = None
-    """The record to write once the act has succeeded, where that differs."""
+    """The record to write once the act has succeeded, where that differs; of a deletion, if there was no pod."""
 
     @property
     def grows(self) -> bool:

@@ -17,6 +17,9 @@ from bridge.core.room import coming_room, kind, smallest, sum_of, total_room, wh
 from bridge.core.sizes import sizes
 from bridge.core.snapshot import ElasticPod, Promise, Snapshot, YarnNode
 
+_MAY_BE_UNSEEN = frozenset({State.REQUESTED, State.DELETING})
+"""A promise in these states may have a pod that no view has shown."""
+
 
 def check(plan: Plan, snapshot: Snapshot) -> Plan:
     """Take out the steps that break a limit, and say which limit."""
@@ -104,7 +107,7 @@ def _held(snapshot: Snapshot, promises: tuple[Promise, ...]) -> list[tuple[str, 
     return there + [
         (promise.lender, promise.shape.pod)
         for promise in promises
-        if promise.state is State.REQUESTED and promise.id not in seen
+        if promise.state in _MAY_BE_UNSEEN and promise.pod_uid is None and promise.id not in seen
     ]
 
 

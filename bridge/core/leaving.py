@@ -2,7 +2,7 @@
 
 This is the other way to close a node, where the admin has given an exclude file: ApplicationMasters are told, and its
 total isn't missing on the other nodes of its label. It takes as long as the node's deadline; what runs on then ends
-with its pod. Spikes, and nodes of which the journal isn't there, are closed by a resize.
+with its pod. Spikes, and nodes whose promise nobody remembers while the journal is away, are closed by a resize.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from bridge.core.actions import Decommission, Readmit, Step
 from bridge.core.drain import Return
 from bridge.core.lifecycle import GROWING, State
-from bridge.core.nodes import ElasticNode
+from bridge.core.nodes import ElasticNode, is_known
 from bridge.core.reasons import Gap, Reason
 from bridge.core.snapshot import ElasticPod, Snapshot, YarnNodeState
 
@@ -28,7 +28,7 @@ def is_decommissioning(node: ElasticNode) -> bool:
 def leaves_gracefully(snapshot: Snapshot, node: ElasticNode, due: Return) -> bool:
     """Say whether a node that must go is closed by decommissioning it, and not by a resize."""
     yarn = snapshot.yarn
-    if isinstance(yarn, Gap) or isinstance(snapshot.promises, Gap) or node.state not in _OPEN or node.running is None:
+    if isinstance(yarn, Gap) or not is_known(snapshot, node) or node.state not in _OPEN or node.running is None:
         return False
     if due.reason.is_urgent or snapshot.at >= due.ends_at - snapshot.policy.tail:
         return False

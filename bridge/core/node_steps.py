@@ -14,7 +14,7 @@ from bridge.core.drain import Return
 from bridge.core.growth import create_pod
 from bridge.core.leaving import is_decommissioning, leaves_gracefully
 from bridge.core.lifecycle import GROWING, State
-from bridge.core.nodes import ElasticNode
+from bridge.core.nodes import ElasticNode, is_known
 from bridge.core.reasons import Gap, Reason
 from bridge.core.resources import NOTHING, Resources, Room, Shape
 from bridge.core.sizes import sizes
@@ -57,7 +57,10 @@ def _give_back(snapshot: Snapshot, node: ElasticNode, due: Return) -> Step:
         told = replace(node.promise, deadline=due.deadline, extended_until=due.extended_until)
         node = replace(node, promise=told)
     if node.state is State.REQUESTED and node.pod is None:
-        return _cancel(snapshot, node, due.reason)
+        return _delete(snapshot, node, due.reason)
+    if node.state in GROWING and isinstance(node.pod, Gap) and at < due.ends_at - policy.pod_tail:
+        # It may serve by now.
+        return _stay(node)
     if node.state in GROWING and _is_settled(snapshot):
         return _delete(snapshot, node, due.reason)
     if at >= due.ends_at - policy.pod_tail:
@@ -68,8 +71,9 @@ def _give_back(snapshot: Snapshot, node: ElasticNode, due: Return) -> Step:
         is_done = is_decommissioning(node) and _is_idle(snapshot, node) and node.running.held_vcore_s == 0
         return _delete(snapshot, node, due.reason) if is_done else _move(snapshot, node, State.DRAINING, due.reason)
     if is_decommissioning(node):
-        # No resize reaches it any more; its ApplicationMasters have been told.
-        return _delete(snapshot, node, due.reason)
+        # No resize reaches it any more; its ApplicationMasters have been told. Whose time isn't known runs out by it.
+        has_time = at < due.ends_at - policy.tail and not due.reason.is_urgent and not is_known(snapshot, node)
+        return _move(snapshot, node, State.DRAINING, due.reason) if has_time else _delete(snapshot, node, due.reason)
     if node.state is State.FORCED or at >= due.ends_at - policy.tail or due.reason.is_urgent:
         return _force(snapshot, node, node.running, due.reason)
     if node.state is State.EMPTY:
@@ -139,8 +143,7 @@ def _notice(snapshot: Snapshot, reason: Reason) -> timedelta:
 def _forced_total(snapshot: Snapshot, node: ElasticNode, running: YarnNode) -> Resources | None:
     """Choose the amount that the forced step tells next; None while a timer runs."""
     policy, minimum = snapshot.policy, _minimum(snapshot)
-    is_known = not isinstance(snapshot.promises, Gap) or node.id in snapshot.recalled
-    if isinstance(snapshot.yarn, Gap) or not is_known:
+    if isinstance(snapshot.yarn, Gap) or not is_known(snapshot, node):
         # Without a journal nobody knows what was told: nothing is the one amount that is told only once.
         return None if running.total.is_empty else NOTHING
     if node.state is State.FORCED and node.promise.told_rm_started_at == snapshot.yarn.started_at:
@@ -152,20 +155,11 @@ def _forced_total(snapshot: Snapshot, node: ElasticNode, running: YarnNode) -> R
 
 def _request(snapshot: Snapshot, node: ElasticNode, *, drop: bool) -> Step:
     """Make the pod of a promise that has none yet: the controller may have died in between."""
-    if isinstance(node.pod, Gap):
+    if isinstance(node.pod, Gap) or isinstance(snapshot.promises, Gap):
         return _stay(node)
     if drop or snapshot.pause is not None or node.promise.deadline is None:
-        return _cancel(snapshot, node, Reason.NO_LONGER_WANTED)
+        return _delete(snapshot, node, Reason.NO_LONGER_WANTED)
     return Step(promise=node.promise, act=create_pod(snapshot, node.promise), reason=node.promise.reason)
-
-
-def _cancel(snapshot: Snapshot, node: ElasticNode, reason: Reason) -> Step:
-    """Take back a pod that was asked for and hasn't been seen: it may have been made, and the view be behind.
-
-    Only the API server knows, so it stays promised until the API server has obeyed.
-    """
-    act = DeletePod(promise_id=node.id, uid=None, grace=snapshot.policy.grace)
-    return Step(promise=node.promise, act=act, reason=reason, done=_moved(snapshot, node, State.DELETING, reason))
 
 
 def _fit(snapshot: Snapshot, node: ElasticNode) -> Step:
@@ -221,13 +215,20 @@ def _hold(node: ElasticNode, total: Resources) -> Step:
 
 
 def _delete(snapshot: Snapshot, node: ElasticNode, reason: Reason) -> Step:
-    """Delete the pod; one that is already on its way out is left to end."""
+    """Delete the pod; one that is already on its way out is left to end.
+
+    One that was asked for and never seen may have been made, and the view be behind: it is deleted by its name until
+    the API server says that there is none.
+    """
     moved = node.promise if node.state is State.DELETING else _moved(snapshot, node, State.DELETING, reason)
     leaving = isinstance(node.pod, ElasticPod) and node.pod.deleting_since is not None
-    if moved.pod_uid is None or leaving or node.pod is None:
+    if leaving or (node.pod is None and moved.pod_uid is not None):
         return Step(promise=moved, act=None, reason=reason)
     act = DeletePod(promise_id=node.id, uid=moved.pod_uid, grace=snapshot.policy.grace)
-    return Step(promise=moved, act=act, reason=reason)
+    if moved.pod_uid is not None:
+        return Step(promise=moved, act=act, reason=reason)
+    gone = replace(moved, state=State.GONE, since=snapshot.at, reason=Reason.VERIFIED_FREE)
+    return Step(promise=moved, act=act, reason=reason, done=gone)
 
 
 def _resize(

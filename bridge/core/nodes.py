@@ -79,6 +79,11 @@ class ElasticNode:
         object.__setattr__(self, "is_steady", promise is self.recorded and _is_steady(promise, pod, self.running))
 
     @property
+    def is_unseen(self) -> bool:
+        """Say whether a pod that no view has shown is deleted by its name, and may be there."""
+        return self.pod is None and self.promise.pod_uid is None and self.state is State.DELETING
+
+    @property
     def is_idle(self) -> bool:
         """Say whether it is known to run nothing."""
         return self.running is not None and self.running.containers == 0 and self.running.is_settled
@@ -139,6 +144,11 @@ def fit_in(nodes: Iterable[ElasticNode], room: Room) -> bool:
     return cpu <= room.cpu_millicores and memory <= room.memory_mib
 
 
+def is_known(snapshot: Snapshot, node: ElasticNode) -> bool:
+    """Say whether a node's promise was read, or is remembered; else there is only what its pod carries."""
+    return not isinstance(snapshot.promises, Gap) or node.id in snapshot.recalled
+
+
 Nodes = Mapping[str, ElasticNode]
 NO_NODES: Nodes = MappingProxyType({})
 
@@ -172,11 +182,12 @@ def elastic_nodes(snapshot: Snapshot, before: Nodes = NO_NODES) -> tuple[Elastic
             continue
         yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
         found.append(_join(snapshot, promise, promise, pod, yarn_node))
-    if isinstance(snapshot.kube, Gap):
-        # Neither pods nor journal: what this process remembers is all there is to go by.
-        for promise in (one for one in snapshot.recalled.values() if not one.is_over):
-            yarn_node = _yarn_of(snapshot, promise, snapshot.kube, hosts, shared_hosts)
-            found.append(_join(snapshot, promise, None, snapshot.kube, yarn_node))
+    # Without a journal the pods say what there is; of those that can't be seen, or haven't been yet, only this process.
+    for promise in snapshot.recalled.values():
+        unseen = snapshot.kube if isinstance(snapshot.kube, Gap) else None
+        if not promise.is_over and (unseen is not None or (promise.pod_uid is None and promise.id not in pods)):
+            yarn_node = _yarn_of(snapshot, promise, unseen, hosts, shared_hosts)
+            found.append(_join(snapshot, promise, None, unseen, yarn_node))
     for pod in pods.values():
         promise = _recalled(pod, snapshot) or _promise_of(pod, snapshot)
         yarn_node = _yarn_of(snapshot, promise, pod, hosts, shared_hosts)
@@ -318,10 +329,11 @@ def _observed(
 
 def _without_pod(snapshot: Snapshot, promise: Promise) -> tuple[State, Reason] | None:
     """A pod that was seen and isn't there any more is gone; one that was never seen may still be made, for a while."""
-    if promise.state is State.DELETING:
-        return State.GONE, Reason.VERIFIED_FREE
     if promise.pod_uid is not None:
-        return State.GONE, Reason.DELETED_BY_ANOTHER
+        return State.GONE, Reason.VERIFIED_FREE if promise.state is State.DELETING else Reason.DELETED_BY_ANOTHER
+    if promise.state is State.DELETING:
+        # It was never seen, and the view may be behind: the API server is asked.
+        return None
     if snapshot.at - promise.made_at > snapshot.policy.start_timeout:
         return State.GONE, Reason.NEVER_SERVED
     return None
@@ -361,8 +373,8 @@ def _registered(running: YarnNode, promise: Promise, snapshot: Snapshot) -> tupl
 
     Where the journal is only out of sight, what still runs there may have been told to leave a moment ago.
     """
-    is_known = not isinstance(snapshot.promises, Gap) or promise.id in snapshot.recalled
-    may_be_leaving = not is_known and running.containers > 0
+    is_remembered = not isinstance(snapshot.promises, Gap) or promise.id in snapshot.recalled
+    may_be_leaving = not is_remembered and running.containers > 0
     if running.total.is_empty and not promise.served and not may_be_leaving:
         return State.DELETING, Reason.NO_LONGER_WANTED
     return State.SERVING, Reason.REGISTERED

@@ -266,6 +266,6 @@ def _ready_at(node: ElasticNode, policy: PoolPolicy, at: datetime, at_once: date
         ends_at = node.pod.deleting_since + policy.grace + policy.safety
         # One that hasn't ended by then, because its kubelet is away, say, may take as long again from now.
         return ends_at if at <= ends_at else at + policy.grace + policy.safety
-    if node.pod is None or (isinstance(node.pod, ElasticPod) and node.pod.phase.is_over):
+    if (node.pod is None and not node.is_unseen) or (isinstance(node.pod, ElasticPod) and node.pod.phase.is_over):
         return at
     return at_once

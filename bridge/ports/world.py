@@ -64,8 +64,8 @@ class Kube(Protocol):
         """Write on the pod with this uid what its work is worth; ``Rejected`` if it is gone."""
         ...
 
-    def delete(self, act: DeletePod) -> None:
-        """Delete the pod with this uid, or with whichever if it is None; if it is gone already, nothing happens."""
+    def delete(self, act: DeletePod) -> bool:
+        """Delete the pod with this uid, or with whichever if it is None; say whether there was one."""
         ...
 
     def tell(self, reason: str, message: str) -> None:

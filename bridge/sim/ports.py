@@ -329,13 +329,15 @@ class SimKube:
             except ApiRefusal as error:
                 raise Rejected(str(error)) from error
 
-    def delete(self, act: DeletePod) -> None:
-        """Delete the pod with this uid, or with whichever; if it is gone already, nothing happens."""
+    def delete(self, act: DeletePod) -> bool:
+        """Delete the pod with this uid, or with whichever; say whether there was one."""
         name = elastic_name(self._pool, act.promise_id)
         with self._world.faults.around("kube.delete"):
             pod = self._world.kube.pods.get((self._namespace, name))
-            if pod is not None and act.uid in (None, pod.uid):
-                self._world.kube.delete(*pod.key, uid=act.uid, grace_s=int(act.grace.total_seconds()))
+            if pod is None or act.uid not in (None, pod.uid):
+                return False
+            self._world.kube.delete(*pod.key, uid=act.uid, grace_s=int(act.grace.total_seconds()))
+            return True
 
     def tell(self, reason: str, message: str) -> None:
         """Leave an Event; what is said again adds none."""

@@ -16,7 +16,11 @@ make_network() {
 }
 
 remove_network() {
-  [ ! -e "$NETNS_FILE" ] || ip netns delete "$NETNS"
+  local place
+  # Those that a test has put beside it come first: they are on its bridge.
+  for place in "$NETNS_FILE"-* "$NETNS_FILE"; do
+    [ ! -e "$place" ] || ip netns delete "${place##*/}"
+  done
   # `ip netns add` leaves a mount behind for the next one; the last one out takes it away.
   if [ -d /run/netns ] && [ -z "$(ls -A /run/netns)" ]; then
     umount -n /run/netns 2>/dev/null || true

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from bridge.controller.pool import Mode, Pool
 from bridge.controller.rebalance import Rounded, rebalance
@@ -154,7 +155,7 @@ class _Kube:
     def _elastic_pod(self, number: int) -> ElasticPod:
         return make_elastic_pod(name=f"elastic-{number}", requests=room(1))
 
-    def create(self, *_: object) -> None:
+    def create(self, *_: object) -> NoReturn:
         raise AssertionError("a round makes no pod")
 
     delete = resize_pod = stamp = create

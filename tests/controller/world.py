@@ -18,6 +18,7 @@ from tests.core.model import (
     created,
     deleted,
     labelled,
+    meant,
     readmitted,
     resized,
     resized_pod,
@@ -132,9 +133,11 @@ class FakeKube:
         with self.world.call("stamp", act.promise_id):
             self.world.model = stamped(self.world.model, act)
 
-    def delete(self, act: DeletePod) -> None:
+    def delete(self, act: DeletePod) -> bool:
         with self.world.call("delete", act.promise_id):
+            was_there = bool(meant(self.world.model, act))
             self.world.model = deleted(self.world.model, act)
+            return was_there
 
     def tell(self, reason: str, message: str) -> None:
         with self.world.call("tell", reason):

@@ -96,8 +96,9 @@ def applied(model: Model, done: Round, *, gaps: tuple[str, ...] = (), is_instant
     for step in done.plan.steps:
         if "promises" not in gaps:
             model = written(model, step.promise)
+        is_over = not (isinstance(step.act, DeletePod) and meant(model, step.act))
         model = _done(model, step, gaps, is_instant=is_instant)
-        if "promises" not in gaps:
+        if "promises" not in gaps and is_over:
             model = written(model, step.done)
     model = settled(model)
     rounds = model.rounds + 1
@@ -222,10 +223,15 @@ def created(model: Model, act: CreatePod, promise: Promise) -> Model:
     return replace(model, truth=replace(model.truth, kube=kube))
 
 
+def meant(model: Model, act: DeletePod) -> set[str]:
+    """Name the pods that a deletion means."""
+    return {pod.uid for pod in model.kube.pods if pod.promise_id == act.promise_id and act.uid in (None, pod.uid)}
+
+
 def deleted(model: Model, act: DeletePod, *, is_instant: bool = False) -> Model:
     """Tell a pod to end; at once, if it *is_instant*."""
     at = model.truth.at
-    uids = {pod.uid for pod in model.kube.pods if pod.promise_id == act.promise_id and act.uid in (None, pod.uid)}
+    uids = meant(model, act)
     pods = tuple(
         replace(pod, deleting_since=pod.deleting_since or at) if pod.uid in uids else pod
         for pod in model.kube.pods

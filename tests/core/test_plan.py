@@ -249,7 +249,7 @@ RETURNING: dict[str, Any] = {"reason": Reason.WINDOW_ENDS}
         pytest.param(node(State.LOST), {}, None, id="lost for a moment: nothing"),
         pytest.param(node(State.LOST, left=POD_TAIL), {}, (State.DELETING, delete()), id="lost, at the end: deleted"),
         pytest.param(
-            node(State.REQUESTED), {"windows": ()}, (State.REQUESTED, CANCEL), id="promised, no window: cancelled"
+            node(State.REQUESTED), {"windows": ()}, (State.DELETING, CANCEL), id="promised, no window: cancelled"
         ),
     ],
 )
