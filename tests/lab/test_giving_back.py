@@ -21,7 +21,7 @@ from tests.lab.story import Story, wait_until
 pytestmark = pytest.mark.lab
 
 POOLS, VCORES = 10, 4
-TEACHING, OPEN = timedelta(seconds=50), timedelta(seconds=190)
+TEACHING, OPEN = timedelta(seconds=75), timedelta(seconds=190)
 LEAD = timedelta(seconds=115)
 TAIL = timedelta(seconds=3 + 5 + 2 + 3 + 2 + 5)
 """Notice, kill, a tick, grace, a tick, safety: from the forced step to back_by."""
@@ -50,7 +50,7 @@ def test_what_is_said_ahead_of_a_deadline_comes_true(tmp_path: Path, empty_stage
     within(30, lambda: online_running() == 0, "the online service is gone for the night")
     # In one queue the application that comes first would have all of it.
     long_work = sleeps(tmp_path, containers=22, seconds=900, queue="ads")
-    with long_work as long, sleeps(tmp_path, containers=300, seconds=45) as short:
+    with long_work as long, sleeps(tmp_path, containers=500, seconds=20) as short:
         try:
             assert long.app_id != short.app_id
             wait_until(teaching.opens)
